@@ -73,6 +73,11 @@ fn describe_metrics() {
         ("sentistream_entries_total", Kind::Counter, "Entries that this process settled, by outcome."),
         ("sentistream_dead_letters_total", Kind::Counter, "Entries moved to the dead letters, by reason."),
         (
+            "sentistream_dead_letters_dropped_total",
+            Kind::Counter,
+            "Dead letters that were deleted to keep their size within the limit.",
+        ),
+        (
             "sentistream_truncated_total",
             Kind::Counter,
             "Posts that were too long for the model, so that their end was not read.",

@@ -30,8 +30,8 @@ const EXPLAINED_EVERY: Duration = Duration::from_secs(120);
 /// The data about an open alert that an evaluation needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Figures {
-    /// The most extreme value so far.
-    pub peak: f64,
+    /// The most extreme value so far; `None` if no window had a value.
+    pub peak: Option<f64>,
     /// When the evidence of the alert was last searched.
     pub explained_at: Timestamp,
 }
@@ -201,7 +201,8 @@ impl Collector {
             numbers
         };
         let direction = rule.spec.condition.direction();
-        details.insert("peak".to_owned(), json!(direction.further(figures.peak, value)));
+        let peak = figures.peak.map_or(value, |peak| direction.further(peak, value));
+        details.insert("peak".to_owned(), json!(peak));
         self.updates.push(AlertUpdate {
             id,
             threshold_value: rule.spec.condition.threshold(),

@@ -42,7 +42,7 @@ async fn replay_range(
         let Some(handle) = leases.acquire(LEASE).await? else { return Ok(false) };
         let evaluation = EvaluationRequest { now: at, end: at, only: Some(rules) };
         // The future of `evaluate` is large, so it is boxed to keep the future of this function small.
-        Box::pin(evaluate(services, &handle.lease, memory, evaluation)).await?;
+        Box::pin(evaluate(services, &handle.lease, memory, evaluation)).await?.updated?;
         at = at + STEP;
     }
     Ok(true)

@@ -1,5 +1,6 @@
 use std::future::Future;
 
+use diesel::connection::SimpleConnection as _;
 use tokio::task::JoinHandle;
 
 use serde_json::json;
@@ -20,6 +21,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// The services of the role: embedded databases, a clock that tests set, and a local live bus.
 struct Fixture {
     services: AlertsServices,
+    sqlite: Sqlite,
     posts: usize,
     _folder: tempfile::TempDir,
 }
@@ -51,9 +53,9 @@ impl Fixture {
             max_backlog: 1_000,
             command_timeout: Duration::from_secs(10),
         };
-        let stream = Stream::Local(LocalStream::open(sqlite, options, clock.clone()).await.unwrap());
+        let stream = Stream::Local(LocalStream::open(sqlite.clone(), options, clock.clone()).await.unwrap());
         let live = LiveBus::Local(LocalBus::default());
-        Self { services: AlertsServices { store, stream, live, clock }, posts: 0, _folder: folder }
+        Self { services: AlertsServices { store, stream, live, clock }, sqlite, posts: 0, _folder: folder }
     }
 
     fn later(&self, seconds: u64) {
@@ -281,4 +283,25 @@ async fn imported_history_of_a_source_raises_no_alert() {
     })
     .await;
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_alert_is_published_if_the_update_of_another_fails() {
+    let mut fixture = Fixture::new().await;
+    let (services, options) = (fixture.services.clone(), options("a"));
+    provision(&services.store, &options.rules.current()).await.unwrap();
+    let lease = services.store.acquire_lease(LEASE, &options.holder, options.lease_ttl).await.unwrap().unwrap();
+    // Every rule is due, because each evaluation has a new memory.
+    let evaluate = async || Box::pin(tick(&services, &options, &lease, &mut Memory::default())).await;
+    fixture.post("x", Sentiment::Negative, 20).await;
+    evaluate().await.unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF actual_value ON sentiment_alerts \
+                  BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    fixture.sqlite.write(move |c| c.batch_execute(refuse)).await.unwrap();
+    let mut live = services.live.subscribe();
+    fixture.post("y", Sentiment::Negative, 20).await;
+    assert!(evaluate().await.is_err());
+    assert_eq!(next_alert(&mut live).await.scope, "source:y");
+    let stored = fixture.open().await;
+    assert!(stored.contains(&("negative_share".to_owned(), "source:y".to_owned())), "{stored:?}");
 }

@@ -83,7 +83,8 @@ impl Memory {
 ///
 /// # Errors
 /// When a backend does not respond, or another instance has taken over. Then either no changes are stored, or only the
-/// changes of states, because values and evidence of open alerts are stored afterwards.
+/// changes of states, because values and evidence of open alerts are stored afterwards. Stored changes are published in
+/// either case.
 pub async fn tick(
     services: &AlertsServices,
     options: &AlertsOptions,
@@ -94,9 +95,11 @@ pub async fn tick(
     let now = services.clock.now();
     services.store.observe(DOWNTIME.max(options.interval * 4)).await?;
     let end = window_end(services, options, now).await?;
-    let changes = evaluate(services, lease, memory, EvaluationRequest { now, end, only: None }).await?;
+    let request = EvaluationRequest { now, end, only: None };
+    let Changes { applied, updated } = evaluate(services, lease, memory, request).await?;
     metrics::histogram!("sentistream_alert_evaluation_seconds").record(started.elapsed().as_secs_f64());
-    publish(services, changes).await;
+    publish(services, applied, updated.as_deref().unwrap_or_default()).await;
+    updated?;
     Ok(())
 }
 
@@ -112,9 +115,10 @@ pub(super) struct EvaluationRequest<'a> {
 
 /// The changes that an evaluation has stored.
 pub(super) struct Changes {
+    /// The changes of states.
     applied: Vec<Applied>,
-    /// The open alerts whose values or evidence have changed.
-    updated: Vec<Alert>,
+    /// The open alerts whose values or evidence have changed, or why these changes are not stored.
+    pub updated: Result<Vec<Alert>, StoreError>,
 }
 
 /// Evaluates rules and stores the changes.
@@ -174,14 +178,16 @@ pub(super) async fn evaluate(
         services.store.apply_alert_steps(lease, &collector.steps, &orphans).await?
     };
     let mut updated = if collector.updates.is_empty() {
-        Vec::new()
+        Ok(Vec::new())
     } else {
-        services.store.update_alerts(lease, &collector.updates).await?
+        services.store.update_alerts(lease, &collector.updates).await
     };
-    // An update that changes only the window is not published, because every evaluation moves the window.
-    updated.retain(|alert| !open.iter().any(|before| before.id == alert.id && has_same_figures(before, alert)));
-    memory.explained.extend(collector.explained.iter().map(|id| (*id, now)));
-    memory.dues = dues;
+    if let Ok(updated) = &mut updated {
+        // An update that changes only the window is not published, because every evaluation moves the window.
+        updated.retain(|alert| !open.iter().any(|before| before.id == alert.id && has_same_figures(before, alert)));
+        memory.explained.extend(collector.explained.iter().map(|id| (*id, now)));
+        memory.dues = dues;
+    }
     memory.report_left_out(&collector.left_out, &list.rules);
     metrics::counter!("sentistream_alert_evaluations_total").increment(evaluated);
     Ok(Changes { applied, updated })
@@ -197,7 +203,7 @@ fn has_same_figures(one: &Alert, other: &Alert) -> bool {
 /// The data about an open alert that an evaluation needs.
 fn figures(alert: &Alert, explained: &HashMap<i64, Timestamp>) -> Figures {
     Figures {
-        peak: alert.details["peak"].as_f64().unwrap_or(alert.actual_value),
+        peak: alert.details["peak"].as_f64(),
         explained_at: explained.get(&alert.id).copied().unwrap_or(alert.triggered_at),
     }
 }
@@ -264,7 +270,7 @@ async fn count(services: &AlertsServices, due: FeedRules<'_>, memory: &mut Memor
 }
 
 /// Publishes committed changes to live clients. If publishing fails, clients read the changes from the store.
-async fn publish(services: &AlertsServices, Changes { applied, updated }: Changes) {
+async fn publish(services: &AlertsServices, applied: Vec<Applied>, updated: &[Alert]) {
     let mut events = Vec::with_capacity(2 * applied.len() + updated.len());
     for Applied { transition, alert } in applied {
         let (rule, scope) = (transition.labels.get("alertname"), &transition.scope);
@@ -278,7 +284,7 @@ async fn publish(services: &AlertsServices, Changes { applied, updated }: Change
         events.extend(alert.map(LiveEvent::Alert));
         events.push(LiveEvent::AlertState(transition));
     }
-    events.extend(updated.into_iter().map(LiveEvent::Alert));
+    events.extend(updated.iter().cloned().map(LiveEvent::Alert));
     if events.is_empty() {
         return;
     }

@@ -119,14 +119,17 @@ impl DemoTask {
     /// Does the work that the state of the demonstration requires.
     async fn round(&mut self) -> Result<(), DemoError> {
         let mut demo = self.store.demonstration().await?;
-        if demo.is_none() && self.is_wanted && self.holds_lease().await? {
+        let has_work =
+            demo.as_ref().map_or(self.is_wanted, |demo| matches!(demo.state, DemoState::Filling | DemoState::Removing));
+        let holds_lease = has_work && self.holds_lease().await?;
+        if demo.is_none() && holds_lease {
             demo = self.begin().await?;
         }
         self.has_decided.send_replace(true);
-        match demo {
-            Some(demo) if demo.state == DemoState::Filling && self.holds_lease().await? => self.fill(demo).await,
-            Some(demo) if demo.state == DemoState::Removing && self.holds_lease().await? => self.remove(demo).await,
-            _ => Ok(()),
+        match demo.filter(|_| holds_lease) {
+            Some(demo) if demo.state == DemoState::Filling => self.fill(demo).await,
+            Some(demo) => self.remove(demo).await,
+            None => Ok(()),
         }
     }
 

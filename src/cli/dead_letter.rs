@@ -1,5 +1,7 @@
 //! The command `sentistream dead-letter`.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
 
 use super::output::{Output, one_line};
@@ -60,7 +62,7 @@ pub struct ShowArgs {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub struct SelectionArgs {
-    /// Ids of dead letters, as `list` prints them.
+    /// Ids of dead letters, as `list` prints them. An id that is given twice counts once.
     #[arg(value_name = "ID")]
     ids: Vec<EntryId>,
     /// Select all dead letters.
@@ -69,8 +71,16 @@ pub struct SelectionArgs {
 }
 
 impl SelectionArgs {
+    /// The given ids, each once.
+    fn distinct_ids(&self) -> BTreeSet<EntryId> {
+        self.ids.iter().copied().collect()
+    }
+
     fn selection(&self) -> DeadLetterSelection {
-        if self.all { DeadLetterSelection::All } else { DeadLetterSelection::Ids(self.ids.clone()) }
+        match self.all {
+            true => DeadLetterSelection::All,
+            false => DeadLetterSelection::Ids(self.distinct_ids().into_iter().collect()),
+        }
     }
 }
 
@@ -154,7 +164,7 @@ async fn show(stream: &Stream, args: &ShowArgs, output: &mut Output) -> anyhow::
 }
 
 fn report(done: &str, count: u64, args: &SelectionArgs, output: &mut Output) -> anyhow::Result<CommandResult> {
-    let missing = (args.ids.len() as u64).saturating_sub(count);
+    let missing = (args.distinct_ids().len() as u64).saturating_sub(count);
     output.line(format!("{done} {count}"))?;
     if missing == 0 {
         return Ok(CommandResult::Good);

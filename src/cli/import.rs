@@ -68,7 +68,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
     /// Skip this many records at the beginning of the file, to continue an interrupted import. Not with --dry-run.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "dry_run")]
     skip: u64,
     /// Show the first ten posts as they would be stored, with their sentiment. Nothing is appended. At most 1,000
     /// records are read.
@@ -319,10 +319,11 @@ impl Import<'_> {
                 "accepted {}, rejected {} in {seconds:.1} s ({rate:.0} posts/s)",
                 tally.accepted, tally.rejected
             ))?;
-            if tally.skipped < args.skip && !tally.is_interrupted {
-                output.line(format!("all records of the file were skipped: {}", tally.skipped))?;
-            } else if done == 0 {
+            let is_complete = copied.is_ok() && !tally.is_interrupted;
+            if is_complete && done == 0 {
                 output.line("the file contains no records")?;
+            } else if is_complete && tally.skipped == done {
+                output.line(format!("all records of the file were skipped: {}", tally.skipped))?;
             }
             for (field, count) in &tally.dropped {
                 output.line(format!("{field} was invalid in {count} records, and left out of their posts"))?;

@@ -16,8 +16,9 @@ pub struct AlertsConfig {
     /// The time between two evaluations of the due rules; above zero.
     #[serde(deserialize_with = "positive_duration")]
     pub interval: Duration,
-    /// The length of the window of the three built-in rules: whole minutes, from one minute to one day.
-    #[serde(deserialize_with = "minutes_to_day")]
+    /// The length of the window of the three built-in rules: whole minutes, from one minute to three hours, the longest
+    /// window of a spike.
+    #[serde(deserialize_with = "minutes_to_three_hours")]
     pub window: Duration,
     /// The smallest number of posts in a window that can raise an alert; at least 1.
     #[serde(deserialize_with = "count::<_, _, 1, 2_147_483_647>")]
@@ -28,8 +29,8 @@ pub struct AlertsConfig {
     /// An alert fires when there are more than this many negative posts per positive post; above 0.
     #[serde(deserialize_with = "ratio")]
     pub negative_ratio: f64,
-    /// An alert fires when the negative posts are this many standard deviations above the usual number; above 0.
-    #[serde(deserialize_with = "ratio")]
+    /// An alert fires when the negative posts are this many standard deviations above the usual number; at least 1.
+    #[serde(deserialize_with = "deviations")]
     pub negative_spike: f64,
     /// The largest accepted probability that a share or ratio exceeds its threshold by chance; above 0, at most 0.5.
     #[serde(deserialize_with = "significance")]

@@ -28,8 +28,8 @@ const KINDS: &[(&str, &str, &[&str])] = &[
     ("imap", "E-mail", &[]),
 ];
 
-/// The beginnings of the sentences in `config/default.toml` that say when a key is required.
-const CONDITIONS: [&str; 2] = [" Required when ", " This or "];
+/// The beginning of the sentence in `config/default.toml` that says when a key is required.
+const CONDITION: &str = " Required when ";
 
 /// The suffix of keys that name a file to read the value from: `token_file` for `token`.
 const FILE: &str = "_file";
@@ -70,16 +70,12 @@ fn field(template: &Template, section: &str, key: String) -> Option<SourceField>
         Value::String(_) => FieldKind::Text,
         Value::Datetime(_) | Value::Table(_) => return None,
     };
-    let help = comment_in(section, &key);
-    let required = help.contains("Required when") || help.contains("is required when");
+    let comment = comment_in(section, &key);
     Some(SourceField {
         title: title(&key),
         // The form marks required fields, so the help does not repeat the condition.
-        help: CONDITIONS
-            .iter()
-            .fold(help.as_str(), |help, start| help.split(start).next().unwrap_or_default())
-            .to_owned(),
-        required,
+        help: comment.split(CONDITION).next().unwrap_or_default().to_owned(),
+        required: comment.contains(CONDITION),
         default: if is_secret { None } else { serde_json::to_value(default).ok() },
         kind,
         key,
@@ -218,6 +214,8 @@ fn to_config(value: Value) -> config::Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use serde_json::json;
 
     use super::*;
@@ -249,6 +247,39 @@ mod tests {
             Some((FieldKind::List, true))
         );
         assert_eq!((field("rss", "opml"), field("mastodon", "token_file")), (None, None));
+    }
+
+    #[test]
+    fn fields_without_which_a_source_is_refused_are_required() {
+        let required = |kind: SourceKind| {
+            let fields = kind.fields.into_iter().filter(|field| field.required).map(|field| field.key);
+            (kind.kind, fields.collect::<Vec<_>>())
+        };
+        let kinds: BTreeMap<String, Vec<String>> = source_kinds().into_iter().map(required).collect();
+        // One value of each required field. A source needs all of them.
+        let samples = json!({
+            "rss": {"feeds": ["https://a.b"]}, "bluesky": {}, "mastodon": {"instances": ["a.b"]}, "hackernews": {},
+            "reddit": {"client_id": "a", "client_secret": "b", "subreddits": ["rust"]}, "steam": {"apps": ["620"]},
+            "webhook": {"secret": "a secret of enough bytes"}, "json": {"url": "https://a.b", "text_path": "$.a"},
+            "github": {"repositories": ["a/b"]}, "youtube": {"key": "a"},
+            "imap": {"host": "a.b", "user": "a", "password": "b"},
+        });
+        let keys = |sample: &Json| sample.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        for (kind, required) in &kinds {
+            assert_eq!(BTreeSet::from_iter(required.clone()), keys(&samples[kind]), "{kind}");
+            for left_out in required {
+                let mut settings = samples[kind].as_object().unwrap().clone();
+                settings.remove(left_out);
+                let mut secrets = Secrets::default();
+                for key in ["client_secret", "secret", "key", "password"] {
+                    if let Some(Json::String(secret)) = settings.remove(key) {
+                        secrets.0.insert(key.to_owned(), secret.into());
+                    }
+                }
+                let errors = read_source(kind, &settings, &secrets).err().unwrap_or_default();
+                assert!(errors.iter().any(|error| error.field.ends_with(left_out)), "{kind} {left_out}: {errors:?}");
+            }
+        }
     }
 
     #[test]

@@ -64,9 +64,9 @@ pub fn up_to_an_hour<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Er
     duration::<D, 0, HOUR>(de)
 }
 
-/// A duration of whole minutes, from one minute to one day.
-pub fn minutes_to_day<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
-    let value = duration::<D, MINUTE, DAY>(de)?;
+/// A duration of whole minutes, from one minute to three hours.
+pub fn minutes_to_three_hours<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
+    let value = duration::<D, MINUTE, { 3 * HOUR }>(de)?;
     match value.as_millis() % u128::from(MINUTE) {
         0 => Ok(value),
         _ => Err(D::Error::custom("must be whole minutes, such as \"5min\"")),
@@ -173,6 +173,16 @@ pub fn ratio<'de, D: Deserializer<'de>>(de: D) -> Result<f64, D::Error> {
         Ok(number)
     } else {
         Err(D::Error::custom(format!("must be above 0, is {number}")))
+    }
+}
+
+/// A number of standard deviations, 1 to 1,000,000.
+pub fn deviations<'de, D: Deserializer<'de>>(de: D) -> Result<f64, D::Error> {
+    let number = f64::deserialize(de)?;
+    if (1.0..=1e6).contains(&number) {
+        Ok(number)
+    } else {
+        Err(D::Error::custom(format!("must be between 1 and 1000000, is {number}")))
     }
 }
 

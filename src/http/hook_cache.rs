@@ -13,6 +13,9 @@ const RECORD_INTERVAL: Duration = Duration::from_secs(10);
 /// A cache of the webhooks that this process has parsed, so that settings are not parsed for each request.
 pub struct Hooks {
     known: Mutex<BTreeMap<String, Known>>,
+    /// When wrong signatures were last reported, by name of the webhook. Entries older than [`RECORD_INTERVAL`] are
+    /// removed.
+    recorded: Mutex<BTreeMap<String, Timestamp>>,
     /// A signature that is checked for unknown names, so that the answer takes as long as for known names.
     pub decoy: Option<Signature>,
 }
@@ -21,7 +24,7 @@ impl Default for Hooks {
     fn default() -> Self {
         let secret = uuid::Uuid::new_v4().simple().to_string();
         let decoy = Signature::new(Scheme::Sha256, &secret, ("", Duration::ZERO)).ok();
-        Self { known: Mutex::default(), decoy }
+        Self { known: Mutex::default(), recorded: Mutex::default(), decoy }
     }
 }
 
@@ -29,8 +32,6 @@ struct Known {
     /// The id and the version of the stored source.
     version: (i64, i64),
     hook: Arc<Hook>,
-    /// When a wrong signature was last reported.
-    recorded: Option<Timestamp>,
 }
 
 impl Hooks {
@@ -42,7 +43,7 @@ impl Hooks {
         }
         known.remove(name);
         let hook = Arc::new(make()?);
-        known.insert(name.to_owned(), Known { version, hook: hook.clone(), recorded: None });
+        known.insert(name.to_owned(), Known { version, hook: hook.clone() });
         Some(hook)
     }
 
@@ -51,15 +52,15 @@ impl Hooks {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
-    /// Whether a wrong signature may be reported now: at most once per [`RECORD_INTERVAL`], and only for a webhook in
-    /// the cache.
+    /// Whether a wrong signature of the existing webhook `name` may be reported now: at most once per
+    /// [`RECORD_INTERVAL`].
     pub fn may_record(&self, name: &str, now: Timestamp) -> bool {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(known) = known.get_mut(name) else { return false };
-        let is_due = known.recorded.is_none_or(|at| now.since(at) >= RECORD_INTERVAL);
-        if is_due {
-            known.recorded = Some(now);
+        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.retain(|_, at| now.since(*at) < RECORD_INTERVAL);
+        if recorded.contains_key(name) {
+            return false;
         }
-        is_due
+        recorded.insert(name.to_owned(), now);
+        true
     }
 }

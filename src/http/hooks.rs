@@ -54,6 +54,7 @@ pub struct Received {
         (status = 202, body = Received),
         (status = 400, description = "Not JSON, or not UTF-8", body = Problem),
         (status = 404, description = "No such webhook, or a wrong signature", body = Problem),
+        (status = 408, description = "The body did not arrive in time", body = Problem),
         (status = 413, description = "Too many items, values or bytes", body = Problem),
         (status = 429, body = Problem),
         (status = 503, description = "Source paused, or stream unavailable or full; send again later", body = Problem),

@@ -57,6 +57,22 @@ pub fn describe_metrics() {
         ("sentistream_http_requests_total", Kind::Counter, "Requests answered, by method, route and status."),
         ("sentistream_http_request_duration_seconds", Kind::Timing, "Time to the response head, by method and route."),
         ("sentistream_http_rate_limited_total", Kind::Counter, "Requests refused by the rate limit."),
+        (
+            "sentistream_http_analyze_limited_total",
+            Kind::Counter,
+            "Requests to classify texts that were refused because the client's budget of tokens was used up.",
+        ),
+        (
+            "sentistream_http_bodies_refused_total",
+            Kind::Counter,
+            "Requests refused because the bodies in progress are too many or too large.",
+        ),
+        ("sentistream_http_denied_total", Kind::Counter, "Requests answered with status 401 or 403."),
+        (
+            "sentistream_security_events_dropped_total",
+            Kind::Counter,
+            "Events of the audit log that could not be stored.",
+        ),
         ("sentistream_http_malformed_total", Kind::Counter, "Requests that are not valid HTTP."),
         (
             "sentistream_http_connections_refused_total",

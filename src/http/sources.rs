@@ -104,7 +104,11 @@ pub async fn get(_: Authorized<Edit>, state: web::Data<State>, request: HttpRequ
 /// One instance with the ingester role starts to read the source within seconds.
 #[utoipa::path(
     post, path = "/api/sources", tag = "operations", request_body = SourceRequest,
-    responses((status = 201, body = ManagedSourceView), (status = 422, body = Problem))
+    responses(
+        (status = 201, body = ManagedSourceView),
+        (status = 409, description = "There are 1,000 added sources", body = Problem),
+        (status = 422, body = Problem),
+    )
 )]
 pub async fn create(
     _: Authorized<Edit>,

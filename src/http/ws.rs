@@ -36,7 +36,14 @@ const MAX_FRAME: usize = 64 * 1024;
 /// subprotocols `sentistream, bearer.TOKEN`, or the cookie of its session.
 #[utoipa::path(
     get, path = "/ws/sentiment", tag = "live",
-    responses((status = 101, description = "The connection is upgraded to a WebSocket"), (status = 403, body = Problem))
+    responses(
+        (status = 101, description = "The connection is upgraded to a WebSocket"),
+        (status = 400, description = "Not a WebSocket handshake", body = Problem),
+        (status = 401, description = "No valid token or session", body = Problem),
+        (status = 403, description = "The page of another site, or no permission to read", body = Problem),
+        (status = 422, description = "The request has parameters", body = Problem),
+        (status = 503, description = "Too many clients, or the server is shutting down", body = Problem),
+    )
 )]
 pub async fn open(
     state: Data<State>,

@@ -22,7 +22,7 @@ const LAST_REPORT: Duration = Duration::from_secs(2);
 /// Whether a feed may read its source.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Admission {
-    /// Unknown, because the database has not been queried yet.
+    /// Unknown, because the database has not answered yet.
     #[default]
     Unknown,
     /// This instance may read the source.
@@ -104,7 +104,8 @@ pub struct Coordinator {
     holder: String,
     leases: LeaseManager,
     feeds: Vec<FeedSlot>,
-    paused: BTreeSet<String>,
+    /// The names of the paused sources; `None` until they are read for the first time.
+    paused: Option<BTreeSet<String>>,
 }
 
 /// The state of a feed, as the coordinator keeps it.
@@ -116,11 +117,13 @@ struct FeedSlot {
 }
 
 impl FeedSlot {
-    fn publish(&self, paused: &BTreeSet<String>) {
-        let admission = match &self.grant {
-            Some(_) if paused.contains(&self.name) => Admission::Paused,
-            Some(grant) => Admission::Run(grant.clone()),
-            None => Admission::Standby,
+    fn publish(&self, paused: Option<&BTreeSet<String>>) {
+        let admission = match (&self.grant, paused) {
+            (None, _) => Admission::Standby,
+            // The source may be paused, so it is not read yet.
+            (Some(_), None) => Admission::Unknown,
+            (Some(_), Some(paused)) if paused.contains(&self.name) => Admission::Paused,
+            (Some(grant), Some(_)) => Admission::Run(grant.clone()),
         };
         self.admission.send_if_modified(|before| {
             let changed = *before != admission;
@@ -138,7 +141,7 @@ impl Coordinated for Coordinator {
         let renewed = self.renew().await;
         let reported = self.report().await;
         for feed in &self.feeds {
-            feed.publish(&self.paused);
+            feed.publish(self.paused.as_ref());
         }
         renewed.and(reported)?;
         Ok(self.leases.ttl() / RENEWALS)
@@ -168,8 +171,7 @@ impl Coordinator {
         };
         let feeds = sources.iter().map(slot).collect();
         let manager = LeaseManager::new(services.store.clone(), options.holder.clone(), options.lease_ttl);
-        let coordinator =
-            Self { services, holder: options.holder.clone(), leases: manager, feeds, paused: BTreeSet::new() };
+        let coordinator = Self { services, holder: options.holder.clone(), leases: manager, feeds, paused: None };
         (coordinator, leases)
     }
 
@@ -219,7 +221,7 @@ impl Coordinator {
                 reports.push(FeedReport { name: state.name, report });
             }
         }
-        self.paused = self.services.store.report_feeds(&self.holder, &reports).await?.into_iter().collect();
+        self.paused = Some(self.services.store.report_feeds(&self.holder, &reports).await?.into_iter().collect());
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::{IngesterServices, Limited};
 use crate::domain::FieldError;
 use crate::domain::managed_source::{HISTORY_SUFFIX, SourceDefinition};
-use crate::lifecycle::{BackendWait, Shutdown};
+use crate::lifecycle::{BackendWait, GaveUp, Shutdown, retry};
 use crate::sources::managed::SourceFactory;
 use crate::sources::{Batch, Source, SourceError, SourceSpec};
 use crate::store::StoreError;
@@ -89,10 +89,12 @@ impl Manager {
             if version_of(&name).is_none() {
                 self.services.states.forget(&name);
                 self.services.states.forget(&format!("{name}{HISTORY_SUFFIX}"));
-                match self.services.store.forget_feed(&name).await {
-                    // If the database does not answer, the stored state is not deleted, and is hidden after a day.
-                    Ok(()) | Err(StoreError::Unavailable(_)) => {}
-                    Err(error) => return Err(error.into()),
+                let wait = BackendWait::new("database");
+                let forget = || self.services.store.forget_feed(&name);
+                match retry(wait, &self.shutdown, StoreError::is_transient, forget).await {
+                    // If a shutdown ends the retries, the stored state is kept.
+                    Ok(()) | Err(GaveUp::Stopping) => {}
+                    Err(GaveUp::Failed(error)) => return Err(error.into()),
                 }
                 tracing::info!(source = name, "source removed");
             }

@@ -51,7 +51,7 @@ pub struct Firing {
     /// How long the alert would have fired, at most until the end of the range, in seconds.
     pub duration_seconds: u64,
     /// The most extreme value while the alert would have fired: the highest value, or the lowest if the direction is
-    /// `below`.
+    /// `below`. Windows without a value are left out; 0 if no window has a value.
     pub peak: f64,
 }
 
@@ -222,6 +222,8 @@ struct SeriesRun {
     /// The time of the evaluation at which the condition started to hold.
     pending_at: Option<Timestamp>,
     open: Option<Firing>,
+    /// The most extreme value of the newest alert; `None` if none of its windows had a value.
+    peak: Option<f64>,
     firings: Vec<Firing>,
     points: Vec<Point>,
 }
@@ -229,28 +231,25 @@ struct SeriesRun {
 impl SeriesRun {
     fn new(end: Timestamp) -> Self {
         let current = SeriesState::normal(end);
-        Self { current, pending_at: None, open: None, firings: Vec::new(), points: Vec::new() }
+        Self { current, pending_at: None, open: None, peak: None, firings: Vec::new(), points: Vec::new() }
     }
 
     fn advance(&mut self, spec: &RuleSpec, now: BacktestStep) {
         let before = self.current;
         self.current = before.after(spec, Some(now.verdict), now.end);
         self.pending_at = self.current.began.and(self.pending_at.or(Some(now.at)));
-        let value = now.value.unwrap_or_default();
         let alerting = self.current.state.is_alerting();
         if alerting && !before.state.is_alerting() {
             let pending_at = self.pending_at.unwrap_or(now.at);
             let (scope, fired_at) = (String::new(), now.at);
-            self.open =
-                Some(Firing { scope, pending_at, fired_at, resolved_at: None, duration_seconds: 0, peak: value });
+            self.peak = None;
+            self.open = Some(Firing { scope, pending_at, fired_at, resolved_at: None, duration_seconds: 0, peak: 0.0 });
         }
-        match &mut self.open {
-            Some(open) if alerting => open.peak = spec.condition.direction().further(open.peak, value),
-            Some(open) => {
-                open.resolved_at = Some(now.at);
-                self.firings.extend(self.open.take());
-            }
-            None => {}
+        if !alerting {
+            self.firings.extend(self.open.take().map(|open| Firing { resolved_at: Some(now.at), ..open }));
+        } else if let (Some(open), Some(value)) = (&mut self.open, now.value) {
+            open.peak = self.peak.map_or(value, |peak| spec.condition.direction().further(peak, value));
+            self.peak = Some(open.peak);
         }
     }
 }

@@ -165,7 +165,7 @@ impl Profile {
     fn build(history: &History, of: Windows, selection: Selection<'_>) -> Option<Self> {
         let Windows { first, until, length } = of;
         let range = TimeRange::new(first.max(until - PROFILE).ceil(QUARTER), until)?;
-        let windows = history.quarters.windows(range, QUARTER, selection);
+        let windows = history.windows(range, QUARTER, selection);
         let observation = |window: &super::series::WindowCount| {
             let exposure = 1.0 - history.gaps.share_of(TimeRange::last(QUARTER, window.start + QUARTER));
             (exposure >= LEAST_OBSERVED).then(|| Observation {
@@ -204,7 +204,6 @@ impl Profile {
         length: Duration,
         selection: Selection<'_>,
     ) -> Vec<Residual> {
-        let series = if length < QUARTER * 4 { &history.minutes } else { &history.quarters };
         let residual = |window: super::series::WindowCount| {
             let range = TimeRange::last(length, window.start + length);
             let exposure = 1.0 - history.gaps.share_of(range);
@@ -214,7 +213,12 @@ impl Profile {
         };
         let first = history.first(selection.source).unwrap_or(range.start()).max(range.start());
         let Some(range) = TimeRange::new(first, range.end()) else { return Vec::new() };
-        series.windows(range, length, selection).into_iter().filter_map(residual).collect()
+        let windows = if length < QUARTER * 4 {
+            history.minutes.windows(range, length, selection)
+        } else {
+            history.windows(range, length, selection)
+        };
+        windows.into_iter().filter_map(residual).collect()
     }
 
     /// The expected number of posts in `range`.

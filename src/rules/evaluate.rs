@@ -68,7 +68,7 @@ pub fn evaluate(spec: &RuleSpec, view: &dyn View, target: Target<'_>) -> Evaluat
         && let Some(distinct) = view.distinct(spec, range, target.source)
     {
         evaluation = of_window(spec, view, target, distinct.tally);
-        if evaluation.verdict == Verdict::Holds && needs_authors(spec) && distinct.authors < spec.min_authors {
+        if evaluation.verdict == Verdict::Holds && spec.needs_authors() && distinct.authors < spec.min_authors {
             evaluation.verdict = Verdict::Clear;
         }
     }
@@ -89,16 +89,7 @@ pub fn needs_texts(spec: &RuleSpec, verdict: Verdict) -> bool {
         Direction::Above => matches!(verdict, Verdict::Holds | Verdict::Lingers),
         Direction::Below => !matches!(verdict, Verdict::NoData | Verdict::Unobserved),
     };
-    spec.reads_posts() && could_change
-}
-
-/// Whether too few authors keep a rule from firing. A window with few or no posts always has few authors.
-fn needs_authors(spec: &RuleSpec) -> bool {
-    match spec.condition {
-        Condition::Absence => false,
-        Condition::Volume { direction, .. } => direction == Direction::Above,
-        _ => true,
-    }
+    (spec.compares_posts() && could_change) || (spec.needs_authors() && verdict == Verdict::Holds)
 }
 
 fn of_window(spec: &RuleSpec, view: &dyn View, target: Target<'_>, window: Tally) -> Evaluation {
@@ -367,6 +358,25 @@ mod tests {
         assert_eq!(evaluated(json!({"kind": "absence", "min_authors": 3}), &silent).verdict, Verdict::Holds);
         let few = json!({"kind": "volume", "threshold": 5, "direction": "below", "min_authors": 3});
         assert_eq!(evaluated(few, &silent).verdict, Verdict::Holds);
+    }
+
+    #[test]
+    fn posts_are_read_only_if_they_may_change_the_result() {
+        use Verdict::{Clear, Holds, Lingers, NoData};
+        let reads = |mut rule: Value| {
+            rule["name"] = json!("x");
+            let spec = RuleSpec::parse(rule).unwrap();
+            [Holds, Lingers, Clear, NoData].map(|verdict| needs_texts(&spec, verdict))
+        };
+        let absence = json!({"kind": "absence", "min_authors": 3, "distinct": "texts"});
+        assert_eq!(reads(absence), [false; 4]);
+        let volume =
+            |direction: &str| json!({"kind": "volume", "threshold": 9, "direction": direction, "min_authors": 3});
+        assert_eq!(reads(volume("below")), [false; 4]);
+        assert_eq!(reads(volume("above")), [true, false, false, false]);
+        let mut texts = volume("below");
+        texts["distinct"] = json!("texts");
+        assert_eq!(reads(texts), [true, true, true, false]);
     }
 
     #[test]

@@ -4,20 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::profile::ProfileCache;
-use super::series::{BucketCount, Series, Tally};
+use super::series::{BucketCount, Selection, Series, Tally, WindowCount};
 use crate::domain::{TimeRange, Timestamp};
 
 /// The width of the buckets of weekly profiles.
 pub const QUARTER: Duration = Duration::from_secs(900);
 /// The width of the buckets of recent counts.
 pub const MINUTE: Duration = Duration::from_secs(60);
+/// The counts of this period are read from minutes. It is longer than the longest delay of a post and the time for
+/// which counts by quarter of an hour are cached, together.
+const UNSETTLED: Duration = Duration::from_secs(6 * 3_600);
 
 /// Counts of the posts of one scope.
 #[derive(Debug)]
 pub struct History {
     /// The counts by minute, over at least the last day.
     pub minutes: Series,
-    /// The counts by quarter of an hour, over up to four weeks.
+    /// The counts by quarter of an hour, over up to four weeks. They may be cached and then miss posts that were stored
+    /// recently, so the newest counts are read from `minutes` instead.
     pub quarters: Arc<Series>,
     /// When the collection of posts of this scope began; `None` if the collection began with the first post. From this
     /// time on, times without posts count as zero.
@@ -52,6 +56,22 @@ impl History {
         // A source may be newer than the scope, so the time before its first post does not count as zero.
         let first = if source.is_none() { self.since.or_else(own) } else { own() };
         first.map(|first| self.made_up_until.map_or(first, |end| first.max(end)))
+    }
+
+    /// The counts of consecutive windows of `length`, which must be whole quarters of an hour, within `range`. The
+    /// newest window comes first and ends at the last quarter of an hour in the range.
+    pub fn windows(&self, range: TimeRange, length: Duration, selection: Selection<'_>) -> Vec<WindowCount> {
+        let span = self.minutes.range();
+        let end = range.end().floor(QUARTER);
+        let recent = (span.end() - UNSETTLED).max(span.start()).max(range.start()).min(end);
+        let mut windows = TimeRange::new(recent, end)
+            .map(|recent| self.minutes.windows(recent, length, selection))
+            .unwrap_or_default();
+        let rest = windows.last().map_or(end, |oldest| oldest.start);
+        if let Some(earlier) = TimeRange::new(range.start(), rest) {
+            windows.extend(self.quarters.windows(earlier, length, selection));
+        }
+        windows
     }
 
     /// Whether a post written at `at` belongs to the generated posts of a demonstration.

@@ -122,7 +122,9 @@ pub struct Wanted {
     pub baseline: Option<Timestamp>,
 }
 
-/// The counts of each feed by quarter of an hour. They are read again when a whole quarter of an hour is missing.
+/// The counts of each feed by quarter of an hour. They are read again when a whole quarter of an hour is missing. The
+/// newest quarters of an hour may miss posts that arrive later, so [`History::windows`] reads them from the counts by
+/// minute.
 #[derive(Debug, Default)]
 pub struct QuarterCache(HashMap<Scope, Arc<Series>>);
 

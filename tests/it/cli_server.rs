@@ -42,6 +42,18 @@ async fn commands_work_beside_a_running_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn doctor_recognises_a_server_without_the_api_role() {
+    let folder = tempfile::tempdir().unwrap();
+    // The system chooses a free port, which the server then uses.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let settings = vec!["roles=[\"worker\"]".to_owned(), format!("server.ops_listen={free}")];
+    let process = Process::start(folder.path(), &settings).await;
+    let (code, found) = run(folder.path(), &settings, &["doctor"]).await;
+    assert!(code == Some(0) && found.contains(&format!("{free} is served by SentiStream")), "{found}");
+    assert!(process.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn backup_made_during_writes_can_be_restored() {
     let folder = tempfile::tempdir().unwrap();
     let settings = vec!["ingester.sources=[]".to_owned()];

@@ -1,5 +1,6 @@
 //! Checks the imports in `src/` and in the crates that it consists of: services never import a role, roles never import
-//! each other, and only the composition root, the commands and the settings use the configuration.
+//! each other, and only the composition root, the commands and the settings use the configuration. Also checks that
+//! every recorded metric is described.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -194,4 +195,25 @@ fn modules_import_only_what_the_map_allows() {
         assert!(seen.contains_key(*module), "the module {module} does not exist: change the map in this test");
     }
     assert!(violations.is_empty(), "{}", violations.join("\n"));
+}
+
+#[test]
+fn every_recorded_metric_has_a_description() {
+    let (mut recorded, mut described) = (BTreeSet::new(), BTreeSet::new());
+    for File { text, .. } in files() {
+        for (at, _) in text.match_indices("\"sentistream_") {
+            let name = first_name(&text[at + 1..]);
+            let call = text[..at].trim_end().strip_suffix("!(").unwrap_or_default();
+            let call = call.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+            let rest = text[at + 1 + name.len()..].trim_start_matches(['"', ',']).trim_start();
+            match call {
+                "counter" | "gauge" | "histogram" => _ = recorded.insert(name),
+                _ if call.starts_with("describe_") || rest.starts_with("Kind::") => _ = described.insert(name),
+                _ => {}
+            }
+        }
+    }
+    assert!(recorded.contains("sentistream_http_requests_total"), "{recorded:?}");
+    let missing: Vec<&String> = recorded.difference(&described).collect();
+    assert!(missing.is_empty(), "describe {missing:?} for /metrics");
 }

@@ -140,7 +140,7 @@ async fn invalid_setting_gets_the_same_error_as_in_a_file() {
         ("retention.posts", json!(7), "expected a string, found a whole number"),
         ("alerts.min_posts", json!(0.5), "expected a whole number, found a number"),
         ("inference.other_languages", json!("drop"), "must be one of unscored, analyze, neutral, skip"),
-        ("alerts.window", json!("12h 30s"), "must be whole minutes"),
+        ("alerts.window", json!("2h 30s"), "must be whole minutes"),
         ("retention.rollups", json!("30d"), "retention.posts must be set"),
         ("worker.tasks", json!(2), "cannot be changed while the server runs"),
         ("database.url", json!("sqlite://x"), "cannot be changed while the server runs"),

@@ -113,8 +113,8 @@ fn bytes(text: &Encoded) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sentistream_core::domain::Scores;
     use crate::tokens::Tokens;
+    use sentistream_core::domain::Scores;
 
     fn text(id: u32, depth: LayerDepth) -> Encoded {
         let main = Tokens { windows: vec![vec![101, id]], read: 2, truncated: false };

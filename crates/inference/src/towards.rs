@@ -13,8 +13,8 @@ mod clauses;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use sentistream_core::domain::{Scores, Sentiment};
 use clauses::Width;
+use sentistream_core::domain::{Scores, Sentiment};
 
 pub use clauses::Sentences;
 

@@ -246,8 +246,13 @@ impl History {
         progress.posts += batch.ops.len() as u64;
         progress.until = batch.ops.iter().filter_map(written_at).chain(progress.until).min();
         progress.pages += 1;
-        let is_stuck = next.is_none() || next == progress.position || progress.pages >= MAX_PAGES;
-        if is_too_old || is_stuck {
+        let is_last = is_too_old || next.is_none() || next == progress.position;
+        let is_cut = !is_last && progress.pages >= MAX_PAGES;
+        if is_cut {
+            let pages = format!("{MAX_PAGES} pages");
+            batch.troubles.push(format!("the history has more than {pages}; older posts were not read"));
+        }
+        if is_last || is_cut {
             progress.end_place();
         } else {
             progress.position = next;

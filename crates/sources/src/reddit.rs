@@ -113,7 +113,7 @@ impl Reddit {
         let mut seen = seen.unwrap_or_default();
         let mut things: Vec<(u64, Thing)> = Vec::new();
         let mut after: Option<String> = None;
-        for _ in 0..MAX_PAGES {
+        for number in 1..=MAX_PAGES {
             let page = self.client.page(path, after.as_deref()).await?;
             let before = things.len();
             let mut met = false;
@@ -127,7 +127,15 @@ impl Reddit {
                 }
             }
             after = page.after;
-            if met || is_first || after.is_none() || things.len() == before {
+            if met || is_first || things.len() == before {
+                break;
+            }
+            // After the last item that Reddit lists, `after` is missing although there are older items.
+            if number == MAX_PAGES {
+                let pages = format!("{MAX_PAGES} pages");
+                batch.troubles.push(format!("{path} has more than {pages} of new items; older ones were not read"));
+            }
+            if after.is_none() {
                 break;
             }
         }

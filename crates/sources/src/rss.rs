@@ -254,14 +254,22 @@ impl Rss {
                 memory.discovered = discovered.or(memory.discovered.take());
                 let asked = parsed.ttl.max(max_age(&headers));
                 memory.validators(&headers);
-                if parsed.left_out > 0 {
-                    let (feed, left_out) = (fetch::shown(&options.feeds[place]), parsed.left_out);
+                let (feed, left_out, too_old) = (fetch::shown(&options.feeds[place]), parsed.left_out, parsed.too_old);
+                let fresh = memory.take(parsed, batch, now);
+                if left_out > 0 {
                     batch.troubles.push(format!(
                         "{feed} has too many entries: the first and the last were read, and {left_out} between them were not; \
                          use a shorter feed"
                     ));
+                } else if too_old > 0 && fresh >= entry::MAX_ENTRIES {
+                    // If one of the read entries was known, the older entries were read or reported before.
+                    let read = entry::MAX_ENTRIES;
+                    batch.troubles.push(format!(
+                        "{feed} has {} new entries: the newest {read} were read, and {too_old} older ones were not",
+                        read + too_old
+                    ));
                 }
-                (memory.take(parsed, batch, now), asked)
+                (fresh, asked)
             }
             // `ask` has already followed the link of a page.
             FeedAnswer::Page(_) => return,

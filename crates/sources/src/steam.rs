@@ -163,7 +163,7 @@ impl Steam {
         let mut seen = known.cloned().unwrap_or_default();
         let mut fresh: BTreeMap<(i64, u64), Review> = BTreeMap::new();
         let mut next = "*".to_owned();
-        for _ in 0..MAX_PAGES {
+        for number in 1..=MAX_PAGES {
             let page = self.shared.page(app, Order::Updated, &next).await?;
             let before = fresh.len();
             let mut met = false;
@@ -179,6 +179,10 @@ impl Steam {
             match page.cursor {
                 Some(cursor) if !met && !is_first && fresh.len() > before && cursor != next => next = cursor,
                 _ => break,
+            }
+            if number == MAX_PAGES {
+                let more = format!("the app {app} has more than {MAX_PAGES} pages of new reviews");
+                batch.troubles.push(format!("{more}; older ones were not read"));
             }
         }
         if let (true, true, Some((oldest, _))) = (is_first, fresh.len() >= PAGE, fresh.keys().next()) {

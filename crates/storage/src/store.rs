@@ -37,10 +37,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::sqlite::Sqlite;
 use sentistream_core::clock::Clock;
 use sentistream_core::domain::{Counts, Timestamp};
 use sentistream_core::secrets::Vault;
-use crate::sqlite::Sqlite;
 
 use aggregate::AggregateError;
 use backend::{Backend, read};
@@ -49,6 +49,7 @@ use scans::Scans;
 
 pub use connections::{Connections, Target};
 pub use migrate::SchemaError;
+pub use search::TextIndexSize;
 pub use server::Server;
 
 /// Why the store failed.

@@ -1,10 +1,11 @@
+import type { QueryKey } from "@tanstack/react-query";
 import type { AggregateQuery, AlertsQuery, CompareQuery, PostsQuery } from "./endpoints";
 import type { InsightQuery } from "./insights";
 import type { ShareQuery } from "./topics";
 
 /**
- * The keys of all cached queries. `all` is the common prefix of a group, for invalidation. Groups whose
- * responses change with every post are listed in `LIVE_GROUPS`.
+ * The keys of all cached queries. `all` is the common prefix of a group, for invalidation. Queries whose
+ * responses change with every post are listed in `LIVE_QUERIES`.
  */
 export const keys = {
   aggregate: {
@@ -98,5 +99,5 @@ export const keys = {
   },
 } as const;
 
-/** Groups of queries that are refetched while posts arrive. */
-export const LIVE_GROUPS: ReadonlySet<unknown> = new Set([keys.aggregate.all[0], keys.sources.all[0]]);
+/** The beginnings of the keys of queries that are refetched while posts arrive. Topics contain their totals. */
+export const LIVE_QUERIES: readonly QueryKey[] = [keys.aggregate.all, keys.sources.all, keys.topics.list];

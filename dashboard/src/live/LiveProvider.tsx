@@ -9,7 +9,7 @@ import {
   useSyncExternalStore,
 } from "react";
 import { getPosts } from "@/api/endpoints";
-import { keys, LIVE_GROUPS } from "@/api/keys";
+import { keys, LIVE_QUERIES } from "@/api/keys";
 import { onSessionChange, readToken } from "@/api/session";
 import { type Search, topicFilter } from "@/lib/search";
 import type { Arrival } from "./overlay";
@@ -76,8 +76,9 @@ function useStore(): LiveStore {
 function useNewStore(): LiveStore {
   const queries = useQueryClient();
   const [store] = useState(() => {
-    const refreshTotals = () =>
-      void queries.invalidateQueries({ predicate: ({ queryKey }) => LIVE_GROUPS.has(queryKey[0]) });
+    const refreshTotals = () => {
+      for (const queryKey of LIVE_QUERIES) void queries.invalidateQueries({ queryKey });
+    };
     const timer = new RefreshTimer(refreshTotals);
     return new LiveStore({
       open: openSocket,

@@ -7,8 +7,10 @@ import { signOut } from "@/api/accounts";
 import { writeToken } from "@/api/session";
 import { SIGN_IN_PATH } from "@/api/signInLink";
 import { roleName } from "@/lib/roles";
-import { buttonClass } from "@/ui/Button";
+import { Button, buttonClass } from "@/ui/Button";
+import { FailureNote } from "@/ui/ConfirmButton";
 import { cx } from "@/ui/cx";
+import { Modal } from "@/ui/Drawer";
 import { menuItemClass, popupClass } from "@/ui/popup";
 
 /** The menu of the signed-in user: the account and Sign out. Hidden on a server that needs no sign-in. */
@@ -18,37 +20,45 @@ export function UserMenu() {
   if (session?.kind !== "session" && session?.kind !== "token") return null;
   const { name, user } = session;
   return (
-    <Menu.Root modal={false}>
-      <Menu.Trigger
-        aria-label={`Account of ${name}`}
-        title={`Signed in as ${name}`}
-        className={cx(buttonClass("plain"), "w-8 px-0")}
-      >
-        <UserRound size={16} />
-      </Menu.Trigger>
-      <Menu.Portal>
-        <Menu.Positioner align="end" sideOffset={6} className="z-50">
-          <Menu.Popup className={popupClass}>
-            <Menu.Group>
-              <Menu.GroupLabel className="max-w-64 px-2.5 py-1.5 text-xs text-quiet">
-                Signed in as <bdi className="font-medium [overflow-wrap:anywhere] text-text">{name}</bdi>
-                <span className="block">{user ? roleName(user.role) : "with an access token"}</span>
-              </Menu.GroupLabel>
-              {user && (
-                <Menu.Item className={menuItemClass} render={<Link to="/account" />}>
-                  <UserRound size={16} aria-hidden="true" />
-                  Your account
+    <>
+      <Menu.Root modal={false}>
+        <Menu.Trigger
+          aria-label={`Account of ${name}`}
+          title={`Signed in as ${name}`}
+          className={cx(buttonClass("plain"), "w-8 px-0")}
+        >
+          <UserRound size={16} />
+        </Menu.Trigger>
+        <Menu.Portal>
+          <Menu.Positioner align="end" sideOffset={6} className="z-50">
+            <Menu.Popup className={popupClass}>
+              <Menu.Group>
+                <Menu.GroupLabel className="max-w-64 px-2.5 py-1.5 text-xs text-quiet">
+                  Signed in as <bdi className="font-medium [overflow-wrap:anywhere] text-text">{name}</bdi>
+                  <span className="block">{user ? roleName(user.role) : "with an access token"}</span>
+                </Menu.GroupLabel>
+                {user && (
+                  <Menu.Item className={menuItemClass} render={<Link to="/account" />}>
+                    <UserRound size={16} aria-hidden="true" />
+                    Your account
+                  </Menu.Item>
+                )}
+                <Menu.Item className={menuItemClass} onClick={() => leave.mutate()}>
+                  <LogOut size={16} aria-hidden="true" />
+                  Sign out
                 </Menu.Item>
-              )}
-              <Menu.Item className={menuItemClass} onClick={() => leave.mutate()}>
-                <LogOut size={16} aria-hidden="true" />
-                Sign out
-              </Menu.Item>
-            </Menu.Group>
-          </Menu.Popup>
-        </Menu.Positioner>
-      </Menu.Portal>
-    </Menu.Root>
+              </Menu.Group>
+            </Menu.Popup>
+          </Menu.Positioner>
+        </Menu.Portal>
+      </Menu.Root>
+      <Modal title="You are still signed in" open={leave.isError} onClose={leave.reset}>
+        <FailureNote error={leave.error} />
+        <div className="mt-4 flex justify-end">
+          <Button onClick={() => leave.mutate()}>Sign out</Button>
+        </div>
+      </Modal>
+    </>
   );
 }
 

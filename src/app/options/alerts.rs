@@ -80,3 +80,32 @@ fn default_rules(alerts: &config::AlertsConfig) -> Vec<RuleSpec> {
         ),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Inputs;
+
+    #[test]
+    fn built_in_rules_with_extreme_settings_can_be_read() {
+        let settings = [
+            ["window=1min", "window=3h"],
+            ["interval=1ms", "interval=366d"],
+            ["min_posts=1", "min_posts=2147483647"],
+            ["min_authors=1", "min_authors=2147483647"],
+            ["negative_share=0", "negative_share=1"],
+            ["negative_ratio=0.001", "negative_ratio=1e300"],
+            ["negative_spike=1.0", "negative_spike=1e6"],
+            ["significance=0.000001", "significance=0.5"],
+            ["keep_firing_for=0s", "keep_firing_for=1d"],
+        ];
+        for side in 0..2 {
+            let sets = settings.iter().map(|pair| format!("alerts.{}", pair[side])).collect();
+            let (config, _) = Config::load(&Inputs { sets, ..Inputs::default() }).unwrap();
+            for rule in alert_rules(&config) {
+                // The store keeps rules as JSON, and parses them before each evaluation.
+                assert_eq!(RuleSpec::parse(rule.to_json()), Ok(rule));
+            }
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The options of the HTTP server.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 use anyhow::Context as _;
 
@@ -63,10 +63,21 @@ async fn resolve(addresses: &[&Address]) -> anyhow::Result<Vec<SocketAddr>> {
     let mut resolved = Vec::new();
     for address in addresses {
         let found = tokio::net::lookup_host((address.host.as_str(), address.port)).await;
-        let first = found.ok().and_then(|mut found| found.next());
-        resolved.push(first.with_context(|| format!("the address {address} to listen on cannot be resolved"))?);
+        let chosen = found.ok().and_then(|found| of_this_machine(&found.collect::<Vec<_>>()));
+        resolved.push(chosen.with_context(|| format!("the address {address} to listen on cannot be resolved"))?);
     }
     Ok(resolved)
+}
+
+/// The first address that belongs to this machine, or else the first one. For example, `localhost` may also have an
+/// IPv6 address on a machine without IPv6.
+fn of_this_machine(found: &[SocketAddr]) -> Option<SocketAddr> {
+    let is_own = |address: &&SocketAddr| {
+        let mut any_port = **address;
+        any_port.set_port(0);
+        TcpListener::bind(any_port).is_ok()
+    };
+    found.iter().find(is_own).or(found.first()).copied()
 }
 
 fn default_http_workers() -> usize {
@@ -96,4 +107,20 @@ fn jwt(jwt: &config::JwtConfig) -> JwtOptions {
         config::JwtKey::EdDsa(pem) => JwtKey::EdDsa(pem.clone()),
     };
     JwtOptions { key, issuer: jwt.issuer.clone(), audience: jwt.audience.clone(), leeway_s: jwt.leeway.as_secs() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_of_this_machine_is_chosen_for_a_name() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        // No machine has an address of this network, which is reserved for documentation.
+        let (foreign, own) = (address("192.0.2.1:8000"), address("127.0.0.1:8000"));
+        assert_eq!(of_this_machine(&[foreign, own]), Some(own));
+        assert_eq!(of_this_machine(&[own, foreign]), Some(own));
+        assert_eq!(of_this_machine(&[foreign]), Some(foreign), "the error of the start names this address");
+        assert_eq!(of_this_machine(&[]), None);
+    }
 }

@@ -8,7 +8,7 @@ use crate::config::{Backends, Config, DatabaseUrl};
 use crate::domain::Timestamp;
 use crate::sources::SourceState;
 use crate::store::feeds::FeedRow;
-use crate::store::{Server, Store, StoreError};
+use crate::store::{Server, Store, StoreError, TextIndexSize};
 use crate::stream::Depth;
 
 /// The time that a check waits in addition to the timeouts of the backend.
@@ -17,6 +17,10 @@ const MARGIN: Duration = Duration::from_secs(2);
 const SKEW_WARNING: Duration = Duration::from_secs(2);
 /// A clock difference above this is an error, because posts are counted in the wrong minutes.
 const SKEW_ERROR: Duration = Duration::from_secs(30);
+
+const MIB: i64 = 1 << 20;
+/// The size up to which the text index of Postgres is not compared with its table.
+const SMALL_TEXT_INDEX: i64 = 512 * MIB;
 
 /// Sources whose last report is older than this are ignored.
 const FEEDS_SINCE: Duration = Duration::from_secs(86_400);
@@ -29,6 +33,8 @@ struct Inspection {
     pending: usize,
     /// The reports of all instances about their sources; empty while migrations are pending.
     feeds: Vec<FeedRow>,
+    /// The size of the text index of Postgres; `None` while migrations are pending.
+    text_index: Option<TextIndexSize>,
     /// The smallest possible difference between the clocks of the database and of this machine.
     skew: Duration,
 }
@@ -75,7 +81,11 @@ pub async fn check(context: &Context) -> Vec<Check> {
         Ok(_) if embedded => same_clock(),
         Ok(seen) => clock(seen.skew),
     };
-    vec![database(config, seen), stream, sources, clock]
+    let text_index = seen.as_ref().ok().and_then(|seen| seen.text_index).map(text_index);
+    let mut checks = vec![database(config, seen)];
+    checks.extend(text_index);
+    checks.extend([stream, sources, clock]);
+    checks
 }
 
 async fn inspect_in_time(context: &Context) -> Result<Inspection, InspectionError> {
@@ -96,7 +106,8 @@ async fn inspect(context: &Context, store: &Store) -> Result<Inspection, StoreEr
     let skew = before.since(server.now).max(server.now.since(after));
     let pending = store.pending_migrations().await?.len();
     let feeds = if pending == 0 { store.feeds(after - FEEDS_SINCE).await? } else { Vec::new() };
-    Ok(Inspection { server, pending, feeds, skew })
+    let text_index = if pending == 0 { store.text_index_size().await? } else { None };
+    Ok(Inspection { server, pending, feeds, text_index, skew })
 }
 
 /// Checks the state of the sources of all running instances.
@@ -151,6 +162,18 @@ fn database(config: &Config, seen: Result<Inspection, InspectionError>) -> Check
         }
         Err(error) => Check::broken("database", error.to_string(), remedy(&config.database.url)),
     }
+}
+
+/// Checks whether the text index of Postgres is larger than its table. The index is usually smaller, because it stores
+/// each word once, unless it contains many words of pruned posts.
+fn text_index(TextIndexSize { index_bytes, table_bytes }: TextIndexSize) -> Check {
+    let finding = format!("text index of {} MiB over a table of {} MiB", index_bytes / MIB, table_bytes / MIB);
+    if index_bytes <= SMALL_TEXT_INDEX || index_bytes <= table_bytes {
+        return Check::good("search", finding);
+    }
+    let remedy = "remove the words of pruned posts while the service runs: \
+                  psql \"$DATABASE_URL\" -c \"REINDEX INDEX CONCURRENTLY post_search_by_grams\"";
+    Check::warning("search", finding, remedy)
 }
 
 /// The path of the embedded database.
@@ -220,5 +243,22 @@ fn clock(skew: Duration) -> Check {
         Check::warning("clock", finding, remedy)
     } else {
         Check::good("clock", finding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::*;
+
+    #[test]
+    fn text_index_larger_than_its_table_is_a_warning() {
+        let check = |index, table| text_index(TextIndexSize { index_bytes: index * MIB, table_bytes: table * MIB });
+        for (index, table) in [(0, 0), (512, 1), (4_000, 4_000)] {
+            assert_eq!(check(index, table).state, State::Good, "{index} MiB over {table} MiB");
+        }
+        let large = check(4_001, 4_000);
+        assert_eq!(large.state, State::Warning);
+        assert!(large.remedy.is_some_and(|remedy| remedy.contains("REINDEX INDEX CONCURRENTLY post_search_by_grams")));
     }
 }

@@ -61,17 +61,28 @@ fn can_write(folder: &Path) -> io::Result<()> {
     Ok(rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?)
 }
 
+/// A page by which SentiStream is recognised.
+struct Page {
+    path: &'static str,
+    /// A text that each version of the page contains.
+    contains: &'static str,
+}
+
+/// The health report of the API.
+const HEALTH: Page = Page { path: "/api/health", contains: "recent_posts_1h" };
+/// The metrics of a process without the api role, which has no health report.
+const METRICS: Page = Page { path: "/metrics", contains: "sentistream_" };
+
 /// Checks whether each address of server.listen, or of server.ops_listen without the api role, is free or already
 /// served by SentiStream.
 pub async fn ports(config: &Config) -> Vec<Check> {
-    let addresses: Vec<&Address> = if config.has_role(Role::Api) {
-        config.server.listen.iter().collect()
-    } else {
-        config.server.ops_listen.iter().collect()
+    let (addresses, page): (Vec<&Address>, _) = match config.has_role(Role::Api) {
+        true => (config.server.listen.iter().collect(), &HEALTH),
+        false => (config.server.ops_listen.iter().collect(), &METRICS),
     };
     let mut checks = Vec::new();
     for address in addresses {
-        checks.push(port(address).await);
+        checks.push(port(address, page).await);
     }
     if checks.is_empty() {
         checks.push(Check::skipped("ports", "this process listens on no address"));
@@ -79,7 +90,7 @@ pub async fn ports(config: &Config) -> Vec<Check> {
     checks
 }
 
-async fn port(address: &Address) -> Check {
+async fn port(address: &Address, page: &Page) -> Check {
     let Err(error) = TcpListener::bind((address.host.as_str(), address.port)).await else {
         return Check::good("ports", format!("{address} is free"));
     };
@@ -88,9 +99,8 @@ async fn port(address: &Address) -> Check {
                       port that you may use";
         return Check::broken("ports", format!("cannot listen on {address}: {error}"), remedy);
     }
-    match probe::get(Probe { address, path: "/api/health", timeout: TIMEOUT }).await {
-        // Every health report of SentiStream contains this field.
-        Ok(answer) if answer.body.contains("recent_posts_1h") => {
+    match probe::get(Probe { address, path: page.path, timeout: TIMEOUT }).await {
+        Ok(answer) if answer.body.contains(page.contains) => {
             Check::good("ports", format!("{address} is served by SentiStream"))
         }
         _ => Check::broken(

@@ -56,7 +56,11 @@ macro_rules! managed_endpoints {
         $(#[$create_doc])+
         #[utoipa::path(
             post, path = $path, tag = "notifications", request_body = $spec,
-            responses((status = 201, body = Stored<$spec>), (status = 422, body = Problem))
+            responses(
+                (status = 201, body = Stored<$spec>),
+                (status = 409, description = "There are 1,000 objects of this kind", body = Problem),
+                (status = 422, body = Problem),
+            )
         )]
         pub async fn create(
             _: Authorized<Edit>,

@@ -132,7 +132,11 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 /// Add a receiver
 #[utoipa::path(
     post, path = "/api/alerts/receivers", tag = "notifications", request_body = ReceiverRequest,
-    responses((status = 201, body = ReceiverView), (status = 422, body = Problem))
+    responses(
+        (status = 201, body = ReceiverView),
+        (status = 409, description = "There are 1,000 receivers", body = Problem),
+        (status = 422, body = Problem),
+    )
 )]
 pub async fn create(
     _: Authorized<Edit>,

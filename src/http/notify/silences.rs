@@ -74,7 +74,11 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 /// If a user is signed in, the user becomes the author of the silence. Otherwise the request names the author.
 #[utoipa::path(
     post, path = "/api/alerts/silences", tag = "notifications", request_body = Silence,
-    responses((status = 201, body = SilenceView), (status = 422, body = Problem))
+    responses(
+        (status = 201, body = SilenceView),
+        (status = 409, description = "There are 1,000 silences", body = Problem),
+        (status = 422, body = Problem),
+    )
 )]
 pub async fn create(
     _: Authorized<Respond>,

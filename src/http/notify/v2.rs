@@ -73,4 +73,9 @@ impl Filter {
     fn matches(&self, labels: &Labels) -> bool {
         matcher::all_match(&self.matchers, labels)
     }
+
+    /// Whether `receiver` matches the whole name of a receiver. Without the parameter, every name matches.
+    fn sends_to(&self, name: &str) -> bool {
+        self.receiver.as_ref().is_none_or(|pattern| pattern.is_match(name))
+    }
 }

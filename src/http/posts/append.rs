@@ -58,9 +58,11 @@ pub struct Rejected {
     responses(
         (status = 202, body = Appended),
         (status = 400, description = "Not JSON, or not UTF-8", body = Problem),
+        (status = 408, description = "The body did not arrive in time", body = Problem),
         (status = 413, description = "Too many posts or bytes", body = Problem),
         (status = 415, body = Problem),
         (status = 422, description = "A single invalid post", body = Problem),
+        (status = 429, description = "The client sends too many requests", body = Problem),
         (status = 503, description = "The stream is unavailable or full; send again later", body = Problem),
     )
 )]

@@ -87,7 +87,11 @@ pub struct InvitationAnswer {
 /// Sets the password of the invited user and signs in. A code works once. It stays valid if the password is refused.
 #[utoipa::path(
     post, path = "/api/invitation", tag = "security", request_body = InvitationAnswer, security(()),
-    responses((status = 200, body = CurrentSession), (status = 401, body = Problem), (status = 422, body = Problem))
+    responses(
+        (status = 200, body = CurrentSession), (status = 401, body = Problem),
+        (status = 403, description = "The page of another site sent the request", body = Problem),
+        (status = 422, body = Problem),
+    )
 )]
 pub async fn accept(
     state: Data<State>,

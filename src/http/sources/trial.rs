@@ -208,6 +208,12 @@ fn in_words(time: Duration) -> String {
     }
 }
 
+/// Whether the error message of a source already says what to do: one of its clauses begins with an imperative.
+fn gives_advice(message: &str) -> bool {
+    const VERBS: [&str; 7] = ["add", "check", "create", "enable", "remove", "set", "use"];
+    message.split([':', ';', ',']).any(|clause| VERBS.contains(&clause.split_whitespace().next().unwrap_or_default()))
+}
+
 impl Delivered {
     fn take(&mut self, batch: Batch) {
         self.answered = true;
@@ -248,8 +254,12 @@ impl Delivered {
             return (true, format!("{count} {} read.", if count == 1 { "post was" } else { "posts were" }));
         }
         let advice = "check the settings and try again";
+        let advised =
+            |reason: &str| if gives_advice(reason) { reason.to_owned() } else { format!("{reason}: {advice}") };
         match (&self.error, self.troubles.first()) {
-            (Some(SourceError::Permanent(reason)), _) => (false, format!("{reason}: {advice}")),
+            (Some(SourceError::Refused(reason)), _) if gives_advice(reason) => {
+                (false, format!("{reason}; if the settings are correct, try again later"))
+            }
             (Some(SourceError::Refused(reason)), _) => (
                 false,
                 format!(
@@ -258,10 +268,14 @@ impl Delivered {
             ),
             (Some(SourceError::Busy { reason, after }), _) => {
                 let after = in_words(*after);
-                (false, format!("{reason}: check the settings; if they are correct, try again in {after}"))
+                let check = match gives_advice(reason) {
+                    true => "; if the settings are correct",
+                    false => ": check the settings; if they are correct",
+                };
+                (false, format!("{reason}{check}, try again in {after}"))
             }
-            (Some(SourceError::Transient(reason)), _) => (false, format!("{reason}: {advice}")),
-            (None, Some(trouble)) => (false, format!("{trouble}: {advice}")),
+            (Some(SourceError::Permanent(reason) | SourceError::Transient(reason)), _) => (false, advised(reason)),
+            (None, Some(trouble)) => (false, advised(trouble)),
             (None, None) if !self.rejected.is_empty() => (false, format!("No item is a valid post: {advice}")),
             (None, None) if self.filtered > 0 => {
                 (true, format!("The source responds, but its filters excluded every item ({} in all).", self.filtered))
@@ -307,5 +321,18 @@ mod tests {
         let (ok, message) = Delivered { error, ..Delivered::default() }.verdict();
         let expected = "not a feed: check the settings; if they are correct, try again in 5 min";
         assert!(!ok && message.ends_with(expected), "{message}");
+    }
+
+    #[test]
+    fn advice_of_the_source_is_not_repeated() {
+        let verdict = |error| Delivered { error: Some(error), ..Delivered::default() }.verdict().1;
+        let mailbox =
+            "imap.example cannot open the mailbox \"x\" (no such mailbox): check mailbox; existing mailboxes: a";
+        assert_eq!(verdict(SourceError::Permanent(mailbox.to_owned())), mailbox);
+        let refused = "api.example answered 403: check the key";
+        let later = format!("{refused}; if the settings are correct, try again later");
+        assert_eq!(verdict(SourceError::Refused(refused.to_owned())), later);
+        let advised = verdict(SourceError::Transient("api.example: connection reset".to_owned()));
+        assert_eq!(advised, "api.example: connection reset: check the settings and try again");
     }
 }

@@ -12,7 +12,7 @@ use crate::topics::Query;
 use super::super::auth::{Authorized, Edit};
 use super::super::body;
 use super::super::error::{ApiError, Problem};
-use super::super::params::{last_segment, no_params};
+use super::super::params::{last_segment, no_params, segment_before_last};
 use super::super::state::State;
 use super::{TopicView, name_in_path, no_such_topic, show};
 
@@ -204,9 +204,7 @@ pub async fn backfill(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
-    let path = request.uri().path();
-    let path = path.strip_suffix("/backfill").unwrap_or(path);
-    let name = name_in_path(path.rsplit('/').next().unwrap_or_default())?;
+    let name = name_in_path(&segment_before_last(&request)?)?;
     let (store, wanted) = (state.api.store.clone(), name.clone());
     match state.run(async move { store.rematch_topic(&wanted).await }).await? {
         Edited::Done(topic) => show(&state, StatusCode::ACCEPTED, topic).await,

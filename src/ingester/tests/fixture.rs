@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use diesel::connection::SimpleConnection as _;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -20,6 +21,7 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 /// The embedded database and queue in a temporary folder.
 pub(super) struct Fixture {
     pub(super) services: IngesterServices,
+    sqlite: Sqlite,
     folder: tempfile::TempDir,
 }
 
@@ -37,10 +39,15 @@ impl Fixture {
         let retention = Retention { minute_rollups: Duration::from_secs(8 * 86_400) };
         let store = Store::sqlite(sqlite.clone(), retention, clock.clone());
         store.migrate().await.unwrap();
-        let stream = LocalStream::open(sqlite, stream_options(max_backlog), clock.clone()).await.unwrap();
+        let stream = LocalStream::open(sqlite.clone(), stream_options(max_backlog), clock.clone()).await.unwrap();
         let services =
             IngesterServices { stream: Stream::Local(stream), store, states: SourceStates::default(), clock };
-        Self { services, folder }
+        Self { services, sqlite, folder }
+    }
+
+    /// Runs a statement on the database.
+    pub(super) async fn execute(&self, statement: &'static str) {
+        self.sqlite.write(move |connection| connection.batch_execute(statement)).await.unwrap();
     }
 
     pub(super) fn file(&self, lines: usize) -> std::path::PathBuf {

@@ -55,6 +55,24 @@ fn backtest_reports_when_and_how_long_a_rule_fired() {
     assert_eq!((half.firings[0].resolved_at, half.firings[0].duration_seconds), (None, 360));
 }
 
+#[test]
+fn windows_without_posts_do_not_change_the_peak() {
+    let counts: Vec<BucketCount> = (0..60)
+        .flat_map(|number| {
+            let negative = if number < 20 { 1 } else { 3 };
+            let posts = if number < 30 { [negative, 4 - negative] } else { [0, 0] };
+            [count(number, Sentiment::Negative, posts[0]), count(number, Sentiment::Positive, posts[1])]
+        })
+        .collect();
+    let recording = Recording::new(History::of_counts(range(0, 60), &counts));
+    let spec = spec(json!({"kind": "share", "threshold": 0.5, "direction": "below", "of": "sentiment:positive",
+                           "window": "5min", "min_posts": 1, "no_data": "keep"}));
+    let firings = run(&spec, &recording, range(5, 60)).firings;
+    assert_eq!(firings.len(), 1, "{firings:?}");
+    // The share of positive posts falls to a quarter. The last windows have no posts, and so no share.
+    assert_eq!((firings[0].resolved_at, firings[0].peak), (None, 0.25));
+}
+
 /// A history of four days with one post per minute, and 60 negative posts within ten minutes of the last day.
 fn spike() -> History {
     let days = 4 * 1_440;

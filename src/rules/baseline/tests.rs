@@ -142,3 +142,16 @@ fn baseline_follows_slow_growth() {
     let count = history.minutes.sum(TimeRange::last(WINDOW, end), None).total() as f64;
     assert!(score(&history, end, count) < 2.0, "{}", score(&history, end, count));
 }
+
+#[test]
+fn incomplete_cached_quarters_do_not_lower_the_baseline() {
+    let complete = history(4, |_, _| 20);
+    // These quarters were read before the posts of the last two hours arrived.
+    let earlier = history(4, |day, hour| if (day, hour) < (3, 22) { 20 } else { -1 });
+    let mut stale = History::new(complete.minutes.clone(), earlier.quarters);
+    stale.since = complete.since;
+    let window = TimeRange::last(WINDOW, at(4, 0, 0));
+    let usual = baseline(&complete, window, selection(), None);
+    assert!(usual.is_some());
+    assert_eq!(baseline(&stale, window, selection(), None), usual);
+}

@@ -3,6 +3,7 @@
 //! Whole words are looked up in a table. Phrases are compared at the places where their rarest word occurs. An
 //! automaton finds the beginnings and parts of words.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
@@ -10,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::lists::{Lists, Marks};
 use crate::domain::Subject;
+use crate::domain::words::{composed, is_bounded};
 use crate::terms::stop_words::is_stop_word;
 use crate::terms::text::{fold, is_unspaced};
 use crate::topics::node::Literal;
@@ -28,7 +30,7 @@ pub struct Terms {
     phrase_words: Vec<u32>,
     /// Finds beginnings and parts of words in texts in normal form.
     parts: Finder,
-    /// Finds literals in texts without normalisation.
+    /// Finds literals in texts that are only composed, without the other steps of normalisation.
     literals: Finder,
     /// For each literal, the ends that must be at a word boundary.
     bounds: Vec<Bounds>,
@@ -90,8 +92,9 @@ impl Terms {
             }
         }
         if let Some(literals) = &self.literals.automaton {
-            for literal in literals.find_overlapping_iter(subject.content) {
-                if self.bounds[literal.pattern()].hold(subject.content, literal.range()) {
+            let content = composed(subject.content);
+            for literal in literals.find_overlapping_iter(&*content) {
+                if self.bounds[literal.pattern()].hold(&content, literal.range()) {
                     found.add(self.literals.first + literal.pattern().as_u32());
                 }
             }
@@ -119,7 +122,7 @@ fn is_variety(lang: &str, tag: &str) -> bool {
 impl Bounds {
     /// Whether the required word boundaries exist around a literal at `range`.
     fn hold(self, text: &str, range: std::ops::Range<usize>) -> bool {
-        let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let is_word = |c: Option<char>| c.is_some_and(is_bounded);
         let before = is_word(text[..range.start].chars().next_back());
         let after = is_word(text[range.end..].chars().next());
         !(self.start && before || self.end && after)
@@ -249,7 +252,8 @@ impl TermsBuilder {
         }
         let mut literals: Vec<(&Literal, &u32)> = self.literals.iter().collect();
         literals.sort_unstable_by_key(|(_, number)| **number);
-        let texts: Vec<&str> = literals.iter().map(|(literal, _)| literal.text.as_str()).collect();
+        let texts: Vec<Cow<'_, str>> = literals.iter().map(|(literal, _)| composed(&literal.text)).collect();
+        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
         Ok(Terms {
             phrases: Lists::new(by_word),
             phrase_words,
@@ -277,7 +281,8 @@ impl Finder {
 
 impl Bounds {
     fn of(literal: &Literal) -> Self {
-        let is_word = |c: Option<char>| literal.whole_words || c.is_some_and(char::is_alphanumeric);
+        // Characters that are not part of a word need a boundary only in whole words, such as the last one of {C++}.
+        let is_word = |c: Option<char>| c.is_some_and(|c| is_bounded(c) || literal.whole_words && !c.is_alphanumeric());
         Self { start: is_word(literal.text.chars().next()), end: is_word(literal.text.chars().next_back()) }
     }
 }

@@ -15,6 +15,7 @@ cases!(
     posts_indexed_without_symbols_are_indexed_again,
     counting_of_a_common_word_stops_at_the_limit,
     search_sample_contains_only_posts_of_its_range,
+    size_of_text_index_is_known_on_postgres,
 );
 
 const TEXTS: [&str; 12] = [
@@ -267,5 +268,16 @@ async fn search_sample_contains_only_posts_of_its_range(fixture: Fixture) {
         assert_eq!(sample.posts.len(), expected, "{query}");
         let later = fixture.store.sample_words(&words(query), range(10, 20)).await.expect("a sample");
         assert_eq!((later.total.count, later.posts.len()), (0, 0), "{query}");
+    }
+}
+
+async fn size_of_text_index_is_known_on_postgres(fixture: Fixture) {
+    filled(&fixture).await;
+    let size = fixture.store.text_index_size().await.expect("a size");
+    match fixture.place {
+        Place::Sqlite { .. } => assert_eq!(size, None),
+        Place::Postgres { .. } => {
+            assert!(size.is_some_and(|size| size.index_bytes > 0 && size.table_bytes > 0), "{size:?}");
+        }
     }
 }

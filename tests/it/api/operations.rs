@@ -160,6 +160,29 @@ async fn openapi_describes_every_route_and_docs_work_offline() {
     assert_eq!(app.get("/api/docs/docs.css").await.header("content-type"), "text/css; charset=utf-8");
 }
 
+#[test]
+fn openapi_lists_refusals_of_clients_and_limits() {
+    let document: Value = serde_json::from_str(&routes::openapi_json()).expect("JSON");
+    let expected: [(&str, &str, &[&str]); 11] = [
+        ("post", "/api/posts", &["408", "429"]),
+        ("post", "/api/hooks/{name}", &["408", "429"]),
+        ("get", "/ws/sentiment", &["400", "401", "403", "422", "503"]),
+        ("post", "/api/invitation", &["401", "403"]),
+        ("post", "/api/sources", &["409"]),
+        ("post", "/api/alerts/receivers", &["409"]),
+        ("post", "/api/alerts/routes", &["409"]),
+        ("post", "/api/alerts/mute-timings", &["409"]),
+        ("post", "/api/alerts/inhibit-rules", &["409"]),
+        ("post", "/api/alerts/silences", &["409"]),
+        ("post", "/api/v2/silences", &["409"]),
+    ];
+    for (method, path, statuses) in expected {
+        let responses = document["paths"][path][method]["responses"].as_object().expect("responses");
+        let missing: Vec<_> = statuses.iter().filter(|status| !responses.contains_key(**status)).collect();
+        assert!(missing.is_empty(), "{method} {path} lacks {missing:?}");
+    }
+}
+
 /// The OpenAPI document is committed, so that changes are visible in reviews and clients can be generated from the
 /// file.
 #[test]

@@ -91,6 +91,14 @@ fn dry_run_shows_posts_with_sentiment_and_appends_nothing() {
 }
 
 #[test]
+fn dry_run_refuses_skip() {
+    let folder = folder();
+    write(folder.path(), "posts.csv", "post_id,source,content\n1,web,fine\n");
+    let refused = run(folder.path(), &["import", "--dry-run", "posts.csv", "--skip", "1"]);
+    assert!(refused.code == 2 && refused.stderr.contains("--skip"), "{}", refused.stderr);
+}
+
+#[test]
 fn spreadsheet_is_recognised_by_its_content() {
     let folder = migrated();
     // The file name ends with .csv, although the file is a spreadsheet.
@@ -144,8 +152,36 @@ fn import_of_zero_records_names_the_cause() {
     write(folder.path(), "empty.csv", "post_id,source,content\n");
     assert!(run(folder.path(), &["import", "empty.csv"]).good().stdout.contains("the file contains no records"));
     write(folder.path(), "posts.csv", "post_id,source,content\n1,web,fine\n");
-    let skipped = run(folder.path(), &["import", "posts.csv", "--skip", "5"]).good().stdout;
-    assert!(skipped.contains("all records of the file were skipped: 1"), "{skipped}");
+    for skip in ["1", "5"] {
+        let skipped = run(folder.path(), &["import", "posts.csv", "--skip", skip]).good().stdout;
+        assert!(skipped.contains("all records of the file were skipped: 1"), "{skip}: {skipped}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn import_that_stops_early_does_not_call_the_file_empty() {
+    let folder = migrated();
+    let posts: Vec<_> =
+        (0..10).map(|n| format!(r#"{{"post_id": "{n}", "source": "web", "content": "hello"}}"#)).collect();
+    write(folder.path(), "posts.ndjson", &posts.join("\n"));
+    let import = ["import", "posts.ndjson", "--set", "stream.max_backlog=10"];
+    run(folder.path(), &import).good();
+    // The stream is full now, so the next imports stop before they append a record.
+    let wrong = |stdout: &str| stdout.contains("contains no records") || stdout.contains("were skipped");
+    for skip in ["0", "1"] {
+        let failed = run(folder.path(), &[&import[..], &["--patience", "300ms", "--skip", skip]].concat());
+        assert!(failed.code == 1 && !wrong(&failed.stdout), "{skip}: {}", failed.stdout);
+    }
+    let mut command = command(folder.path(), &import);
+    let mut import = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(import.stderr.take().unwrap())).map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("waiting: ")));
+    let killed = std::process::Command::new("kill").args(["-INT", &import.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert!(lines.any(|line| line.contains("continue with --skip 0")));
+    let stdout = String::from_utf8(import.wait_with_output().unwrap().stdout).unwrap();
+    assert!(stdout.starts_with("accepted 0, rejected 0") && !wrong(&stdout), "{stdout}");
 }
 
 /// A minimal xlsx with a header, two rows, a numeric id and a date cell.

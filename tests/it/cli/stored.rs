@@ -57,6 +57,20 @@ async fn dead_letters_are_listed_shown_replayed_and_purged() {
 }
 
 #[tokio::test]
+async fn dead_letter_id_given_twice_counts_once() {
+    let folder = migrated();
+    let database = format!("database.url=sqlite://{}", folder.path().join("data/sentistream.db").display());
+    let (config, _) = Config::load(&Inputs { sets: vec![database], ..Inputs::default() }).unwrap();
+    let stream = app::open(&config, Clock::system()).await.unwrap().stream;
+    let (first, second) = (dead_letter(&stream, "p1").await.to_string(), dead_letter(&stream, "p2").await.to_string());
+    for (command, id) in [("purge", &first), ("replay", &second)] {
+        let done = run(folder.path(), &["dead-letter", command, id, id]).good().stdout;
+        assert!(done.contains("ed 1") && !done.contains("given ids"), "{command}: {done}");
+    }
+    assert_eq!(stream.depth().await.unwrap().pending(), 1);
+}
+
+#[tokio::test]
 async fn erase_removes_stored_and_waiting_posts() {
     let folder = migrated();
     let database = format!("database.url=sqlite://{}", folder.path().join("data/sentistream.db").display());

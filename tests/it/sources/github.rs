@@ -160,13 +160,7 @@ async fn poll(source: &mut dyn Source) -> usize {
     batch.ops.len()
 }
 
-#[tokio::test]
-async fn thousands_of_known_discussion_items_are_read_once() {
-    let hub = Hub::start().await;
-    // All discussions changed within seven hours.
-    for number in 1..=25 {
-        hub.add_discussion(number * 1_000, "I love it", (9, 25));
-    }
+fn discussions(hub: &Hub) -> Box<dyn Source> {
     let options = GitHubOptions {
         base: hub.web.at("/"),
         repositories: vec!["acme/phone".to_owned()],
@@ -175,8 +169,31 @@ async fn thousands_of_known_discussion_items_are_read_once() {
         interval: Duration::from_millis(1),
         history: Duration::ZERO,
     };
-    let spec = github::spec("github", options, fetcher_of_large_answers(), Clock::system());
-    let mut source = spec.open(Opening::default());
+    github::spec("github", options, fetcher_of_large_answers(), Clock::system()).open(Opening::default())
+}
+
+#[tokio::test]
+async fn discussions_beyond_the_page_limit_are_reported() {
+    let hub = Hub::start().await;
+    hub.add_discussion(1, "I love it", (0, 0));
+    let mut source = discussions(&hub);
+    assert_eq!(poll(source.as_mut()).await, 1);
+    for number in 2..=520 {
+        hub.add_discussion(number, "I love it", (0, 0));
+    }
+    let troubles = source.next(100_000).await.expect("an answer").troubles;
+    let expected = "acme/phone has more than 20 pages of changed discussions; older changes were not read";
+    assert_eq!(troubles, [expected]);
+}
+
+#[tokio::test]
+async fn thousands_of_known_discussion_items_are_read_once() {
+    let hub = Hub::start().await;
+    // All discussions changed within seven hours.
+    for number in 1..=25 {
+        hub.add_discussion(number * 1_000, "I love it", (9, 25));
+    }
+    let mut source = discussions(&hub);
     assert_eq!(poll(source.as_mut()).await, 25 * (1 + 9 * 26));
     assert_eq!(
         poll(source.as_mut()).await,

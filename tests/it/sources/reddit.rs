@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use sentistream::clock::Clock;
 use sentistream::domain::Timestamp;
-use sentistream::sources::SourceSpec;
 use sentistream::sources::reddit::{self, RedditOptions};
+use sentistream::sources::{Opening, SourceSpec};
 use serde_json::json;
 
 use super::ingesting::Ingesting;
@@ -86,6 +87,28 @@ async fn reddit_posts_and_comments_are_read(setup: Setup) {
     assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(252), &json!(0)));
     assert_eq!(ingesting.states.all().remove(0).rejected, 2);
     ingesting.stop().await;
+}
+
+#[tokio::test]
+async fn reddit_posts_beyond_the_page_limit_are_reported() {
+    let site = Site::start().await;
+    site.post("1", "I love it", "");
+    let options = RedditOptions { comments: false, ..options(&site) };
+    let clock = Clock::fixed(START.parse().expect("a time"));
+    let mut source = reddit::spec("reddit", options, fetcher(), clock).open(Opening::default());
+    let first = source.next(500).await.expect("an answer");
+    assert_eq!((first.ops.len(), first.troubles.len()), (1, 0));
+    // Each page has a new post. Reddit lists ten pages, so the last of them names no further page.
+    let page = |n: u64| {
+        let post = json!({"id": format!("b{n}"), "name": format!("t3_b{n}"), "title": "I love it"});
+        let after = (n < 9).then(|| format!("t3_b{n}"));
+        let data = json!({"after": after, "children": [{"kind": "t3", "data": post}]});
+        Reply::ok(json!({"kind": "Listing", "data": data}).to_string())
+    };
+    site.web.script_replies((0..10).map(page));
+    let batch = source.next(500).await.expect("an answer");
+    assert_eq!(batch.ops.len(), 10);
+    assert_eq!(batch.troubles, ["r/rust+linux/new has more than 10 pages of new items; older ones were not read"]);
 }
 
 async fn reddit_post_that_is_approved_late_is_read(setup: Setup) {

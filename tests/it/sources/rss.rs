@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use sentistream::clock::Clock;
 use sentistream::domain::Timestamp;
-use sentistream::sources::SourceSpec;
 use sentistream::sources::rss::{self, RssOptions};
+use sentistream::sources::{Opening, SourceSpec};
 use serde_json::json;
 use url::Url;
 
 use super::ingesting::Ingesting;
-use super::polling::{fetcher, fetcher_to, fetcher_with_short_timeout, find, stored};
+use super::polling::{fetcher, fetcher_of_large_answers, fetcher_to, fetcher_with_short_timeout, find, stored};
 use crate::api::test_app::{START, Setup, TestApp, cases};
 use crate::fakes::feeds::{self, Entry, Feeds};
 use crate::fakes::web::{Reply, Web};
@@ -103,6 +104,31 @@ async fn feed_entries_are_read_once_and_validators_are_sent(setup: Setup) {
     stored(&app, 15).await;
     ingesting.stop().await;
     assert_eq!(host.web.requests().len(), asked);
+}
+
+#[tokio::test]
+async fn entries_beyond_the_newest_thousand_are_reported_once() {
+    let host = Feeds::start().await;
+    for n in 1..=1_200 {
+        host.publish("/a.json", entry(&format!("tag:{n}"), "I love it", n));
+    }
+    let options = RssOptions {
+        feeds: vec![host.url("a.json")],
+        min_interval: MILLIS(1),
+        max_interval: MILLIS(1),
+        history: Duration::ZERO,
+    };
+    let clock = Clock::fixed(START.parse().expect("a time"));
+    let mut source = rss::spec("rss", options, fetcher_of_large_answers, clock).open(Opening::default());
+    let first = source.next(2_000).await.expect("an answer");
+    assert_eq!((first.ops.len(), first.troubles.len()), (1_000, 1));
+    let expected = "has 1200 new entries: the newest 1000 were read, and 200 older ones were not";
+    assert!(first.troubles[0].ends_with(expected), "{:?}", first.troubles);
+
+    host.publish("/a.json", entry("tag:new", "I love it", 0));
+    tokio::time::sleep(first.wait).await;
+    let second = source.next(2_000).await.expect("an answer");
+    assert_eq!((second.ops.len(), second.troubles.len()), (1, 0), "{:?}", second.troubles);
 }
 
 async fn feed_is_discovered_and_charset_taken_from_the_header(setup: Setup) {

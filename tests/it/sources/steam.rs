@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use sentistream::sources::SourceSpec;
+use sentistream::clock::Clock;
 use sentistream::sources::steam::{self, SteamOptions};
+use sentistream::sources::{Opening, SourceSpec};
 use serde_json::json;
 
 use super::ingesting::Ingesting;
@@ -17,15 +18,18 @@ cases![steam_reviews_and_their_edits_are_read, failing_game_does_not_delay_other
 /// The time 2026-03-01T12:00:00Z in Unix seconds.
 const NOON: i64 = 1_772_366_400;
 
-fn spec(app: &TestApp, store: &Store, apps: &[u32]) -> SourceSpec {
-    let options = SteamOptions {
+fn options(store: &Store, apps: &[u32]) -> SteamOptions {
+    SteamOptions {
         base: store.web.at("/"),
         apps: apps.to_vec(),
         language: "all".to_owned(),
         interval: Duration::from_millis(20),
         history: Duration::ZERO,
-    };
-    steam::spec("steam", options, fetcher(), app.clock.clone())
+    }
+}
+
+fn spec(app: &TestApp, store: &Store, apps: &[u32]) -> SourceSpec {
+    steam::spec("steam", options(store, apps), fetcher(), app.clock.clone())
 }
 
 async fn steam_reviews_and_their_edits_are_read(setup: Setup) {
@@ -72,6 +76,26 @@ async fn steam_reviews_and_their_edits_are_read(setup: Setup) {
     let books = stored(&app, 352).await;
     assert_eq!((&books["replacement"], &books["duplicate"]), (&json!(1), &json!(0)), "{books}");
     ingesting.stop().await;
+}
+
+#[tokio::test]
+async fn reviews_beyond_the_page_limit_are_reported() {
+    let store = Store::start().await;
+    store.write(620, 1, (NOON, NOON), "I love it");
+    let mut source = steam::spec("steam", options(&store, &[620]), fetcher(), Clock::system()).open(Opening::default());
+    let first = source.next(500).await.expect("an answer");
+    assert_eq!((first.ops.len(), first.troubles.len()), (1, 0));
+    tokio::time::sleep(first.wait).await;
+    // Each page has a new review and the position of a further page.
+    let page = |n: i64| {
+        let id = (1_000 - n).to_string();
+        let review = json!({"recommendationid": id, "timestamp_updated": NOON + 100 - n, "review": "I love it"});
+        Reply::ok(json!({"success": 1, "cursor": format!("page {n}"), "reviews": [review]}).to_string())
+    };
+    store.web.script_replies((1..=20).map(page));
+    let batch = source.next(500).await.expect("an answer");
+    assert_eq!(batch.ops.len(), 20);
+    assert_eq!(batch.troubles, ["the app 620 has more than 20 pages of new reviews; older ones were not read"]);
 }
 
 async fn failing_game_does_not_delay_others(setup: Setup) {

@@ -127,13 +127,18 @@ async fn refusals_are_alike(process: &Process) {
     let unsigned = crate::web::client().post(format!("{}/api/hooks/reviews", process.url)).body(PAYLOAD);
     let answer = unsigned.send().await.expect("the API answers");
     assert_eq!(without_id((answer.status().as_u16(), answer.json().await.expect("JSON"))), unknown);
-    let shown = crate::process::within("the source shows the error of the wrong signature", async || {
+    assert_eq!(wrong_signature(process).await["name"], "reviews");
+    assert_eq!(send(process, Method::DELETE, "/api/sources/blog", &json!({})).await.0, 204);
+}
+
+/// The source whose last error is a wrong signature.
+async fn wrong_signature(process: &Process) -> Value {
+    let shown = crate::process::within("a source shows the error of the wrong signature", async || {
         let sources = process.get("/api/sources").await;
         let feeds = sources["feeds"].as_array().expect("feeds").clone();
         feeds.into_iter().find(|feed| feed["last_error"].as_str().is_some_and(|error| error.contains("signature")))
     });
-    assert_eq!(shown.await["name"], "reviews");
-    assert_eq!(send(process, Method::DELETE, "/api/sources/blog", &json!({})).await.0, 204);
+    shown.await
 }
 
 async fn hostile_bodies(process: &Process) {
@@ -186,4 +191,18 @@ async fn configured_webhook_needs_no_bearer_token() {
     assert_eq!(deliver(&process, "calls", ("another secret 123", body)).await.0, 404);
     let (status, received) = deliver(&process, "calls", (SECRET, body)).await;
     assert_eq!((status, &received["accepted"]), (202, &json!(1)), "{received}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn configured_webhook_shows_a_wrong_signature() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        "ingester.sources=[\"calls\"]".to_owned(),
+        "sources.calls.kind=webhook".to_owned(),
+        format!("sources.calls.secret={SECRET}"),
+    ];
+    let process = Process::start(folder.path(), &settings).await;
+    process.ready().await;
+    assert_eq!(deliver(&process, "calls", ("another secret 123", r#"{"text": "I love it"}"#)).await.0, 404);
+    assert_eq!(wrong_signature(&process).await["name"], "calls");
 }

@@ -1,14 +1,49 @@
 //! Finds whole words in texts, for filters.
 
-/// Whether a word that begins or ends with `c` needs a word boundary next to `c`. This applies to letters and digits
-/// below U+1100, because most scripts above, such as Chinese and Japanese, do not separate words.
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+
+use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+/// The last character that [`is_bounded`] accepts is before this one.
+const END: char = '\u{2000}';
+
+/// Whether a word that begins or ends with `c` needs a word boundary next to `c`. This applies to letters, digits and
+/// combining marks of scripts that separate words, such as Latin, Greek, Cyrillic, Arabic and Devanagari. Thai, Lao,
+/// Tibetan, Burmese, Khmer, Chinese and Japanese do not separate words, and Korean attaches particles to them.
 pub fn is_bounded(c: char) -> bool {
-    c.is_alphanumeric() && c < '\u{1100}'
+    let is_spaced = c < '\u{E00}'
+        || matches!(c, '\u{10A0}'..='\u{10FF}' | '\u{1200}'..='\u{139F}')
+        || ('\u{1E00}'..END).contains(&c);
+    is_spaced && (c.is_alphanumeric() || is_combining_mark(c))
 }
 
-/// Whether `text` contains `word`, which must be in lower case, as a whole word.
+/// The characters that [`is_bounded`] accepts, as ranges in ascending order.
+pub fn bounded() -> Vec<RangeInclusive<char>> {
+    let mut ranges: Vec<RangeInclusive<char>> = Vec::new();
+    for c in ('\0'..END).filter(|c| is_bounded(*c)) {
+        match ranges.last_mut() {
+            Some(last) if u32::from(*last.end()) + 1 == u32::from(c) => *last = *last.start()..=c,
+            _ => ranges.push(c..=c),
+        }
+    }
+    ranges
+}
+
+/// `text` with composed characters (NFC): a letter followed by a combining accent becomes one character, so that equal
+/// words of different keyboards are equal.
+pub fn composed(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.nfc().collect())
+    }
+}
+
+/// Whether `text` contains `word`, which must be composed and in lower case, as a whole word.
 pub fn holds_word(text: &str, word: &str) -> bool {
-    let text = text.to_lowercase();
+    let text = composed(text).to_lowercase();
     let (first, last) = (word.chars().next(), word.chars().next_back());
     text.match_indices(word).any(|(at, found)| {
         let before = text[..at].chars().next_back();
@@ -34,8 +69,34 @@ mod tests {
             ("삼성이", "삼성", true),
             ("über", "ber", false),
             ("C++", "c++", true),
+            ("ฉันชอบกาแฟมาก", "กาแฟ", true),
+            ("Acmeが好き", "acme", true),
+            ("dịch vụ tệ quá", "tệ", true),
+            ("tải tệp", "tệ", false),
+            ("cà phê Huế", "hu", false),
+            ("वह क्या है", "क", false),
         ] {
             assert_eq!(holds_word(text, word), expected, "{word} in {text}");
+        }
+    }
+
+    #[test]
+    fn word_is_found_with_separate_combining_marks() {
+        for (text, expected) in [
+            ("vu\u{323} te\u{323}\u{302} qua\u{301}", true),
+            ("d\u{1ecb}ch v\u{1ee5} t\u{ea}\u{323}", true),
+            ("ta\u{309}i te\u{323}\u{302}p", false),
+        ] {
+            assert_eq!(holds_word(text, "tệ"), expected, "{text}");
+        }
+        assert!(!holds_word("vu\u{323} te\u{323}\u{302}", "te"), "an accent belongs to its letter");
+    }
+
+    #[test]
+    fn ranges_hold_exactly_the_bounded_characters() {
+        let ranges = bounded();
+        for c in '\0'..='\u{FFFF}' {
+            assert_eq!(ranges.iter().any(|range| range.contains(&c)), is_bounded(c), "{c:?}");
         }
     }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Calibration, TEMPERATURES, temper_independent, temper_shares, tempered_independent};
-use sentistream_core::domain::{Analysis, Emotion, Sentiment};
 use crate::eval::{Prediction, calibration_error};
+use sentistream_core::domain::{Analysis, Emotion, Sentiment};
 
 /// The minimum number of labelled texts for a fit.
 const MIN_TEXTS: usize = 200;

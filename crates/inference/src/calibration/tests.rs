@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::fit::CalibrationFitError;
 use super::*;
-use sentistream_core::domain::{Analysis, Scores};
 use crate::eval::{Labelled, Prediction};
+use sentistream_core::domain::{Analysis, Scores};
 
 fn top(scores: &[f32]) -> usize {
     (0..scores.len()).fold(0, |top, index| if scores[index] > scores[top] { index } else { top })

@@ -1,10 +1,10 @@
 use super::*;
-use sentistream_core::domain::{Emotion, Sentiment};
 use crate::error::ClassifyError;
 use crate::fused::tests::{SMALL_CONFIG, small_weights};
 use crate::network::Scratch;
 use crate::panel::Encoded;
 use crate::{ExitPolicy, Precision};
+use sentistream_core::domain::{Emotion, Sentiment};
 
 fn options() -> InferenceOptions {
     // The wait is long because other tests may use all cores for minutes.

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use sentistream_core::domain::Sentiment;
 use crate::towards::{Sentences, Target};
 use crate::{Classifier, InferenceError};
+use sentistream_core::domain::Sentiment;
 
 use super::intervals::{Quality, quality_of};
 use super::{Labelled, Prediction};

@@ -11,12 +11,12 @@ use std::num::NonZero;
 
 use serde::Serialize;
 
-use sentistream_core::domain::Analysis;
 use crate::error::ClassifyError;
 use crate::eval::{Labelled, Prediction, emotion_report, sentiment_report};
 use crate::network::Scratch;
 use crate::panel::{BatchClassifier, Encoded, Panel};
 use crate::{InferenceError, InferenceOptions, ModelInfo};
+use sentistream_core::domain::Analysis;
 
 use super::{Cost, first_only};
 

@@ -1,6 +1,6 @@
 use super::*;
-use sentistream_core::domain::Scores;
 use crate::eval::Labelled;
+use sentistream_core::domain::Scores;
 
 fn info() -> ModelInfo {
     ModelInfo {

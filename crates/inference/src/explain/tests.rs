@@ -1,6 +1,6 @@
 use super::*;
-use sentistream_core::domain::{Emotion, Sentiment};
 use crate::{Engine, InferenceOptions, Precision};
+use sentistream_core::domain::{Emotion, Sentiment};
 
 fn engine() -> Engine {
     // The wait is long because other tests may use all cores for minutes.

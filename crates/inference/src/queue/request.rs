@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use sentistream_core::domain::Analysis;
 use crate::{InferenceError, LayerDepth};
+use sentistream_core::domain::Analysis;
 
 use super::lock;
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::{InferenceError, ModelInfo, SharedClassifier, Speed};
 use sentistream_core::clock::Clock;
 use sentistream_core::domain::{Analysis, Timestamp};
-use crate::{InferenceError, ModelInfo, SharedClassifier, Speed};
 
 use super::{Load, RouteSpec, RoutesOptions};
 
@@ -148,7 +148,7 @@ impl Route {
     }
 
     /// Counts texts that the model has classified.
-    pub(in crate) fn counted(&self, texts: usize) {
+    pub(crate) fn counted(&self, texts: usize) {
         self.touch();
         self.0.posts.fetch_add(texts as u64, Ordering::Relaxed);
     }

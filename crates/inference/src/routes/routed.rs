@@ -94,7 +94,7 @@ impl Classifier for Routed {
             let numbers = self.numbers(&[text.to_owned()]).await;
             match numbers.first().copied().flatten().and_then(|number| self.routes.all().get(number)) {
                 Some(route) => route.ready().await.map(Some),
-                None => Ok(None),
+                None => Ok(Some(self.main.clone())),
             }
         }
         .boxed()

@@ -3,8 +3,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::FutureExt;
 
 use super::*;
+use crate::{Classifier, ModelInfo, explain};
 use sentistream_core::domain::{Analysis, Scores, Timestamp};
-use crate::{Classifier, ModelInfo};
 
 struct Named(ModelInfo);
 
@@ -132,5 +132,19 @@ async fn interactive_text_is_sent_to_the_model_for_its_language() {
     assert_eq!(models, ["german", "main", "german"]);
     let own = classifier.of_text("nicht gut").await.unwrap();
     assert_eq!(own.map(|own| own.info().name.clone()), Some("german".to_owned()));
-    assert!(classifier.of_text("fine").await.unwrap().is_none());
+    let own = classifier.of_text("fine").await.unwrap();
+    assert_eq!(own.map(|own| own.info().name.clone()), Some("main".to_owned()));
+}
+
+#[tokio::test]
+async fn explanation_of_a_text_without_a_route_uses_one_model() {
+    let clock = Clock::fixed(Timestamp::EPOCH);
+    let loads = Loads::default();
+    // Without its first word, the text is detected as German.
+    let detect: Detect = |text| (!text.contains("fine")).then_some("de");
+    let options = RoutesOptions { detect: Some(detect), ..options(&clock) };
+    let routes = Routes::new(vec![loads.route(&["de"], "german")], options);
+    let (whole, explanation) = explain(&*routes.over(named("main")), "fine day").await.unwrap();
+    assert_eq!((&*whole.model_name, explanation.words.len()), ("main", 2));
+    assert_eq!(loads.seen(), 0);
 }

@@ -74,18 +74,17 @@ impl Handles {
         }
         for handles in handles.chunks(PER_REQUEST) {
             match profiles(&self.api, handles, fetcher).await {
-                Ok(profiles) => self.note(profiles),
-                Err(error) if self.known(handles).next().is_none() => return Err(error),
+                Ok(profiles) => {
+                    self.note(profiles);
+                    let missing = |handle: &String| format!("authors: found no account with the handle {handle:?}");
+                    resolved.problems.extend(self.unknown(handles).into_iter().map(missing));
+                }
+                Err(error) if self.unknown(handles).len() == handles.len() => return Err(error),
                 Err(error) => resolved.problems.push(format!("some handles in authors cannot be resolved: {error}")),
             }
         }
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        for handle in &handles {
-            match known.get(handle) {
-                Some(did) => drop(resolved.dids.insert(did.clone())),
-                None => resolved.problems.push(format!("authors: found no account with the handle {handle:?}")),
-            }
-        }
+        resolved.dids.extend(handles.iter().filter_map(|handle| known.get(handle).cloned()));
         Ok(resolved)
     }
 
@@ -94,9 +93,9 @@ impl Handles {
         known.extend(profiles.into_iter().map(|profile| (profile.handle.to_lowercase(), profile.did)));
     }
 
-    fn known<'a>(&self, handles: &'a [String]) -> impl Iterator<Item = &'a String> {
+    /// The handles without a known DID.
+    fn unknown<'a>(&self, handles: &'a [String]) -> Vec<&'a String> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let found: Vec<_> = handles.iter().filter(|handle| known.contains_key(*handle)).collect();
-        found.into_iter()
+        handles.iter().filter(|handle| !known.contains_key(*handle)).collect()
     }
 }

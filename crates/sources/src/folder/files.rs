@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::FolderOptions;
+use crate::file::{Format, LineError, Position, PostReader, ReadError, ReadOptions};
 use sentistream_core::clock::Clock;
 use sentistream_core::domain::Op;
-use crate::file::{Format, LineError, Position, PostReader, ReadError, ReadOptions};
 
 /// The maximum number of files in a folder, because the cursor contains the positions of all files.
 const MAX_FILES: usize = 2_000;

@@ -3,8 +3,8 @@ use std::io::Write;
 use std::path::Path;
 
 use super::*;
-use sentistream_core::domain::Op;
 use crate::Opening;
+use sentistream_core::domain::Op;
 
 fn line(id: &str) -> String {
     format!("{{\"post_id\": \"{id}\", \"source\": \"x\", \"content\": \"post {id}\"}}\n")

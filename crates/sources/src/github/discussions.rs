@@ -157,13 +157,18 @@ impl Shared {
         batch: &mut Batch,
     ) -> Result<Threads, SourceError> {
         let (mut state, mut found, mut after) = (before.clone(), Vec::new(), None::<String>);
-        for _ in 0..MAX_PAGES {
+        for number in 1..=MAX_PAGES {
             let page = self.discussion_page(repository, after.as_deref()).await?;
             found.extend(page.threads);
             let is_complete = before.since.is_none_or(|since| page.oldest.is_none_or(|oldest| oldest < since));
             match page.next {
                 Some(next) if !is_complete => after = Some(next),
                 _ => break,
+            }
+            if number == MAX_PAGES {
+                let pages = format!("{MAX_PAGES} pages");
+                let changed = format!("{repository} has more than {pages} of changed discussions");
+                batch.troubles.push(format!("{changed}; older changes were not read"));
             }
         }
         // Only the times of discussions count, because a reply may be newer than the last change that its discussion

@@ -93,6 +93,22 @@ async fn pages_newer_than_the_history_are_skipped() {
 }
 
 #[tokio::test]
+async fn history_that_ends_at_the_page_limit_is_reported() {
+    // The posts of the first 2,500 pages are newer than the history.
+    let pages = Hourly { places: vec!["a"], count: 25_010, newer: 25_000, ..Hourly::default() };
+    let mut source = spec(&pages, HOUR * 24).open(Opening::default());
+    let mut troubles = Vec::new();
+    loop {
+        let batch = source.next(500).await.unwrap();
+        if batch.finished {
+            break;
+        }
+        troubles.extend(batch.troubles);
+    }
+    assert_eq!(troubles, ["the history has more than 2000 pages; older posts were not read"]);
+}
+
+#[tokio::test]
 async fn place_that_is_added_later_has_its_own_span() {
     let clock = Clock::fixed("2026-03-01T12:00:00Z".parse().unwrap());
     let one = Hourly { places: vec!["a"], count: 1_000, ..Hourly::default() };

@@ -11,10 +11,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use sentistream_core::clock::Clock;
-use sentistream_core::domain::Timestamp;
 use crate::SourceError;
 use crate::fetch::{Fetcher, json, refusal};
+use sentistream_core::clock::Clock;
+use sentistream_core::domain::Timestamp;
 
 use super::{PAGE, RedditOptions};
 

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use sentistream_core::domain::Timestamp;
 use crate::draft::Found;
 use crate::lenient::lenient;
+use sentistream_core::domain::Timestamp;
 
 /// A post or a comment.
 #[derive(Debug, Deserialize)]

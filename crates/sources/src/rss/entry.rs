@@ -18,7 +18,7 @@ use sentistream_core::domain::Timestamp;
 use sentistream_core::domain::post::MAX_ID_BYTES;
 
 /// The maximum number of entries per document that become posts. If there are more, the newest are used.
-const MAX_ENTRIES: usize = 1_000;
+pub const MAX_ENTRIES: usize = 1_000;
 
 /// The content of a feed's document.
 #[derive(Debug, Default)]
@@ -29,6 +29,8 @@ pub struct Parsed {
     pub ttl: Option<Duration>,
     /// The number of entries in the middle of a very long document, which were not parsed.
     pub left_out: usize,
+    /// The number of parsed entries that were dropped because 1,000 others are newer.
+    pub too_old: usize,
     /// The URL of the document with older entries (RFC 5005).
     pub older: Option<Url>,
 }
@@ -64,9 +66,10 @@ pub fn parse(document: &[u8], feed: &Url, url: &Url) -> Result<Parsed, FeedError
     let older = read.links.iter().find(is_older).and_then(|link| url.join(&link.href).ok());
     let mut entries = read.entries;
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.published.or(entry.updated)));
+    let too_old = entries.len().saturating_sub(MAX_ENTRIES);
     entries.truncate(MAX_ENTRIES);
     let entries = entries.into_iter().rev().map(|entry| self::entry(entry, feed, language.as_ref())).collect();
-    Ok(Parsed { entries, ttl, left_out, older })
+    Ok(Parsed { entries, ttl, left_out, too_old, older })
 }
 
 /// Parses a document. Returns the feed and the number of entries that were left out.

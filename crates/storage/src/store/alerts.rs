@@ -25,10 +25,10 @@ use super::backend::{read, transact};
 use super::schema::sentiment_alerts as alert;
 use super::sql::{At, CountOf};
 use super::{Store, StoreError};
+use row::{AlertRow, RecentRow};
 use sentistream_core::domain::alert::{Acknowledgement, Severity};
 use sentistream_core::domain::notify::inhibit::RecentAlert;
 use sentistream_core::domain::{Alert, AlertState, Page, Timestamp};
-use row::{AlertRow, RecentRow};
 
 /// The alerts that match `$filter`, on the backend `$Db`.
 macro_rules! matching {

@@ -28,9 +28,9 @@ use super::schema::{post_topics as about, sentiment_analysis as analysis, social
 use super::settle::{SELECT_TOPICS, TopicColumns, TopicRow};
 use super::sql::{CountOf, sql};
 use super::{Store, StoreError};
-use sentistream_core::domain::{Page, PostId, PostTopic, Sentiment, TimeRange, Timestamp, TopicId};
 use query::{on_postgres, on_sqlite};
 use row::PostRow;
+use sentistream_core::domain::{Page, PostId, PostTopic, Sentiment, TimeRange, Timestamp, TopicId};
 
 /// Reads complete posts for which `$condition` holds.
 macro_rules! whole_posts {

@@ -13,8 +13,8 @@ use super::labels::language_of;
 use super::posts::{CountedFrom, PostFilter};
 use super::sql::{At, Instant, labels_of, sql};
 use super::{Retention, SourceTotals, Store, StoreError};
-use sentistream_core::domain::{Counts, SentimentFilter, SentimentOf, Source, TimeRange, Timestamp, TopicId};
 use read::{Cell, CellRow, Cells, LanguageCell, cells, sum, totals};
+use sentistream_core::domain::{Counts, SentimentFilter, SentimentOf, Source, TimeRange, Timestamp, TopicId};
 
 impl Store {
     /// Every source with its counts and its newest post, sorted by number of posts. Costs O(sources).

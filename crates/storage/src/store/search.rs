@@ -74,7 +74,29 @@ struct State {
     finished: bool,
 }
 
+/// The size of the text index on Postgres.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
+pub struct TextIndexSize {
+    /// The size of the index.
+    pub index_bytes: i64,
+    /// The size of the table that is indexed, which contains the grams of the stored posts.
+    pub table_bytes: i64,
+}
+
 impl Store {
+    /// The size of the text index; `None` on SQLite, whose index does not keep the words of pruned posts.
+    ///
+    /// # Errors
+    /// When the database does not answer or was never migrated.
+    pub async fn text_index_size(&self) -> Result<Option<TextIndexSize>, StoreError> {
+        if matches!(self.backend, Backend::Sqlite(_)) {
+            return Ok(None);
+        }
+        let query = || sql(postgres::SIZE).rows::<(BigInt, BigInt)>();
+        let size: TextIndexSize = read!(self, primary, |c| query().get_result(c))?;
+        Ok(Some(size))
+    }
+
     /// The query for posts with `words`. `None`: the index cannot find these words, or does not contain all posts yet.
     pub(super) async fn search_query(&self, words: &[String]) -> Result<Option<Query>, StoreError> {
         let dialect = match &self.backend {

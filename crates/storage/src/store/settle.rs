@@ -30,8 +30,10 @@ use diesel::{ExpressionMethods, QueryDsl};
 use super::backend::{Backend, read};
 use super::schema::stream_outcomes;
 use super::{Store, StoreError};
-use sentistream_core::domain::{Analysis, Author, Books, EntryKey, Outcome, Post, PostId, PostTopic, Source, Timestamp};
 use plan::Terms;
+use sentistream_core::domain::{
+    Analysis, Author, Books, EntryKey, Outcome, Post, PostId, PostTopic, Source, Timestamp,
+};
 use tally::Tally;
 
 impl Store {

@@ -16,9 +16,9 @@ use diesel::prelude::*;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use crate::sqlite::{Sqlite, SqliteError};
 use sentistream_core::clock::Clock;
 use sentistream_core::domain::{EntryId, EntryKey, PostId, RawFields, Timestamp};
-use crate::sqlite::{Sqlite, SqliteError};
 
 use super::{
     Consumer, ConsumerInfo, DeadLetter, DeadLetterRequest, DeadLetterSelection, Depth, Entry, Release, StreamError,

@@ -27,8 +27,8 @@ use fred::clients::Client;
 use fred::interfaces::{ClientLike, LuaInterface};
 use fred::types::{CustomCommand, Value};
 
-use sentistream_core::domain::{EntryId, EntryKey, PostId, RawFields, Timestamp};
 use crate::redis::{Line, Redis, RedisError};
+use sentistream_core::domain::{EntryId, EntryKey, PostId, RawFields, Timestamp};
 
 use super::{
     Consumer, ConsumerInfo, DeadLetter, DeadLetterRequest, DeadLetterSelection, Depth, Entry, Memory, Release,

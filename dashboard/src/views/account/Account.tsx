@@ -4,14 +4,15 @@ import type { SessionUser } from "@/api/types";
 import { ROLES } from "@/lib/roles";
 import { buttonClass } from "@/ui/Button";
 import { Card } from "@/ui/Card";
-import { EmptyState, SkeletonRows } from "@/ui/states";
+import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { TokenCard } from "../tokens/TokenCard";
 import { Devices } from "./Devices";
 import { PasswordCard } from "./PasswordCard";
 
 /** The account of the current user: role, password, sessions and API tokens. */
 export function Account() {
-  const session = useSessionQuery().data;
+  const { data: session, error, refetch } = useSessionQuery();
+  if (!session && error) return <ErrorState error={error} retry={() => void refetch()} />;
   if (!session) return <SkeletonRows rows={3} />;
   if (!session.user) return <NoAccount />;
   return (

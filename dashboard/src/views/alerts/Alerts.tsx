@@ -5,8 +5,8 @@ import { rangeLabel } from "@/lib/rangeLabel";
 import { ALERTS_RANGE } from "@/lib/search";
 import { useNow } from "@/lib/useNow";
 import { useView } from "@/shell/useView";
-import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
+import { LoadMore } from "@/ui/LoadMore";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { useWindow } from "../overview/useComparison";
 import { AlertRow } from "./AlertRow";
@@ -34,7 +34,7 @@ function FiringNow() {
   const query = useAlertsQuery({ state: "firing", limit: 100 });
   const rules = useRulesQuery(10_000).data;
   const alerts = query.data && bySeverity(query.data.alerts);
-  const enabled = rules?.filter((rule) => rule.enabled).length ?? 0;
+  const enabled = rules?.filter((rule) => rule.enabled).length;
   return (
     <Card title="Active alerts" {...(alerts?.length ? { note: count(query.data?.total ?? 0) } : {})}>
       {query.error && !alerts ? (
@@ -48,7 +48,7 @@ function FiringNow() {
           </span>
           No active alerts.{" "}
           <Link to="/alerts/rules" className="text-quiet underline underline-offset-2">
-            {plural(enabled, "rule")} running
+            {enabled === undefined ? "View rules" : `${plural(enabled, "rule")} running`}
           </Link>
         </p>
       ) : (
@@ -91,15 +91,7 @@ function History() {
           </ul>
         )}
       </Card>
-      {query.hasNextPage && (
-        <Button
-          className="self-center"
-          onClick={() => void query.fetchNextPage()}
-          disabled={query.isFetchingNextPage}
-        >
-          Show older alerts
-        </Button>
-      )}
+      <LoadMore query={query}>Show older alerts</LoadMore>
     </>
   );
 }

@@ -78,6 +78,9 @@ function Examples({ emotion, search }: { emotion: Emotion; search: Search }) {
     queryKey: keys.posts.sample(filter),
     queryFn: ({ signal }) => getPosts({ ...filter, limit: EXAMPLES }, signal),
   });
+  if (query.error && !query.data) {
+    return <p className="mt-3 text-sm text-quiet">The examples could not be loaded.</p>;
+  }
   const posts = query.data?.posts.map(fromPost) ?? [];
   return (
     <ul className="mt-3 flex flex-col gap-2 text-sm" aria-label={`Examples of ${emotion}`}>

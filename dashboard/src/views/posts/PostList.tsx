@@ -4,11 +4,14 @@ import { useNow } from "@/lib/useNow";
 import type { LivePost } from "@/live/post";
 import { PostLineHead } from "@/posts/PostLine";
 import { PostRows } from "@/posts/PostRows";
+import { ErrorState } from "@/ui/states";
 
 interface PostListProps {
   posts: readonly LivePost[];
   hasMore: boolean;
   loadingMore: boolean;
+  /** Why the next page could not be read, or `null`. */
+  error: unknown;
   loadMore: () => void;
 }
 
@@ -16,15 +19,17 @@ interface PostListProps {
 const AHEAD = 20;
 
 /** The list of posts. More are loaded on scroll. */
-export function PostList({ posts, hasMore, loadingMore, loadMore }: PostListProps) {
+export function PostList({ posts, hasMore, loadingMore, error, loadMore }: PostListProps) {
   const [scroller, setScroller] = useState<HTMLElement | null>(null);
   const now = useNow(10_000);
   const wide = useMedia("(min-width: 1024px)");
+  // After a failure, only the button reads the next page, because scrolling would repeat the request without end.
+  const canReadAhead = hasMore && !loadingMore && !error;
   const readAhead = useCallback(
     (shown: number) => {
-      if (hasMore && !loadingMore && shown >= posts.length - AHEAD) loadMore();
+      if (canReadAhead && shown >= posts.length - AHEAD) loadMore();
     },
-    [hasMore, loadingMore, loadMore, posts.length],
+    [canReadAhead, loadMore, posts.length],
   );
   return (
     <section
@@ -47,9 +52,13 @@ export function PostList({ posts, hasMore, loadingMore, loadMore }: PostListProp
         wide={wide}
         onShown={readAhead}
       />
-      <p role="status" className="px-4 py-3 text-center text-xs text-quiet">
-        {loadingMore ? "Loading more" : hasMore ? "" : "End of list"}
-      </p>
+      {error && !loadingMore ? (
+        <ErrorState error={error} retry={() => loadMore()} />
+      ) : (
+        <p role="status" className="px-4 py-3 text-center text-xs text-quiet">
+          {loadingMore ? "Loading more" : hasMore ? "" : "End of list"}
+        </p>
+      )}
     </section>
   );
 }

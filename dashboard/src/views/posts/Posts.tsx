@@ -50,6 +50,7 @@ export function Posts() {
             posts={posts}
             hasMore={query.hasNextPage}
             loadingMore={query.isFetchingNextPage}
+            error={query.isFetchNextPageError ? query.error : null}
             loadMore={query.fetchNextPage}
           />
         )}

@@ -5,9 +5,10 @@ import { plural } from "@/lib/format";
 import { useNow } from "@/lib/useNow";
 import { Allowed } from "@/shell/Allowed";
 import { ReadOnlyNote } from "@/shell/ReadOnlyNote";
-import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { ConfirmButton } from "@/ui/ConfirmButton";
+import { cx } from "@/ui/cx";
+import { LoadMore } from "@/ui/LoadMore";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { DeadLetterRow } from "./DeadLetterRow";
 import { LetterDialog } from "./LetterDialog";
@@ -72,7 +73,7 @@ function Letters({ dead }: { dead: ReturnType<typeof useDeadLetters> }) {
           {purge.data && ` ${plural(purge.data.purged, "post")} purged`}
         </p>
       </div>
-      <ul className="-mx-4 -mb-4 border-t border-border">
+      <ul className={cx("-mx-4 border-t border-border", !query.hasNextPage && "-mb-4")}>
         {letters.map((letter) => (
           <DeadLetterRow
             key={letter.id}
@@ -84,15 +85,7 @@ function Letters({ dead }: { dead: ReturnType<typeof useDeadLetters> }) {
           />
         ))}
       </ul>
-      {query.hasNextPage && (
-        <Button
-          className="mt-6"
-          onClick={() => void query.fetchNextPage()}
-          disabled={query.isFetchingNextPage}
-        >
-          Show more
-        </Button>
-      )}
+      <LoadMore query={query}>Show more</LoadMore>
       <LetterDialog id={shown} onClose={() => setShown(null)} />
     </>
   );

@@ -4,7 +4,7 @@ import { open, serve } from "@/testing/app";
 import { makePost } from "@/testing/world";
 import { cutAt, mistakeOf } from "./mistake";
 
-const { state } = serve();
+const { state, publish } = serve();
 const MINUTE = 60_000;
 
 function fill() {
@@ -107,6 +107,23 @@ describe("topics", () => {
       "Acme Phone: Sentiment turns negative",
       "Acme Phone: Unusually many posts",
     ]);
+  });
+
+  it("totals of topics are refetched while posts arrive", async () => {
+    fill();
+    state.world.topics.add("acme", "acme");
+    state.world.topics.add("globex", "globex");
+    const { settled } = open("/topics");
+    expect(await screen.findByText("3 posts in total")).toBeTruthy();
+    await screen.findByText("Live", { selector: "[role=status]" });
+    await settled();
+    const [topic] = state.world.topics.topics;
+    if (topic) topic.posts = { ...topic.posts, total: 4 };
+    publish(makePost({ id: "new", at: Date.now(), content: "Acme again" }));
+    expect(await screen.findByText("4 posts in total")).toBeTruthy();
+    // The share of voice is refetched with the totals.
+    const row = await screen.findByRole("row", { name: /^acme/ });
+    await waitFor(() => expect(row.textContent).toContain("75.0%"));
   });
 
   it("figures are refetched when stored posts have been matched", async () => {

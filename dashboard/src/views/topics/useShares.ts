@@ -41,7 +41,7 @@ export function useShares(search: Search) {
     source: search.source,
     tz: window.period === "day" ? zone() : undefined,
   });
-  // During a backfill the shares change with the totals.
+  // The shares change with the totals, while posts arrive and during a backfill.
   const matched = useTopicsQuery().data?.map(({ posts }) => posts.total);
   const later = useQuery({
     queryKey: keys.topics.shares({ ...bounds(window.start, window.end), period: window.period }, matched),

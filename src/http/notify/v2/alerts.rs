@@ -90,7 +90,8 @@ pub async fn list(
 
 /// Alertmanager: groups of alerts
 ///
-/// Returns the firing alerts, grouped by route and group labels. The parameters are those of `GET /api/v2/alerts`.
+/// Returns the firing alerts, grouped by route and group labels. The parameters are those of `GET /api/v2/alerts`,
+/// except that `receiver` selects the groups of the matching receivers.
 #[utoipa::path(
     get, path = "/api/v2/alerts/groups", tag = "alertmanager",
     params(
@@ -113,6 +114,9 @@ pub async fn groups(
             continue;
         }
         for route in snapshot.router.routes_of(&alert.labels) {
+            if !filter.sends_to(&route.receiver) {
+                continue;
+            }
             let labels = route.group_of(&alert.labels);
             let receiver = ReceiverName { name: route.receiver.clone() };
             let group = groups.entry(format!("{}:{labels:?}", route.name)).or_insert_with(|| AlertGroup {
@@ -128,12 +132,11 @@ pub async fn groups(
 
 fn shows(filter: &Filter, view: &GettableAlert) -> bool {
     let status = &view.status;
-    let receiver = filter.receiver.as_ref();
     filter.matches(&view.labels)
         && (filter.active != Some(false) || status.state != "active")
         && (filter.silenced != Some(false) || status.silenced_by.is_empty())
         && (filter.inhibited != Some(false) || status.inhibited_by.is_empty())
-        && receiver.is_none_or(|pattern| view.receivers.iter().any(|receiver| pattern.is_match(&receiver.name)))
+        && (filter.receiver.is_none() || view.receivers.iter().any(|receiver| filter.sends_to(&receiver.name)))
 }
 
 /// The data that the views of alerts are built from.

@@ -141,7 +141,10 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 /// and a new silence is created. Without `id`, a start in the past is replaced by the current time.
 #[utoipa::path(
     post, path = "/api/v2/silences", tag = "alertmanager", request_body = PostableSilence,
-    responses((status = 200, body = SilenceId), (status = 404, body = Problem), (status = 422, body = Problem))
+    responses(
+        (status = 200, body = SilenceId), (status = 404, body = Problem),
+        (status = 409, description = "There are 1,000 silences", body = Problem), (status = 422, body = Problem),
+    )
 )]
 pub async fn save(
     _: Authorized<Respond>,

@@ -110,20 +110,22 @@ async fn copies_of_one_author_raise_no_alert(setup: Setup) {
 async fn text_scope_counts_whole_words(setup: Setup) {
     let app = TestApp::start(setup).await;
     let mut engine = Engine::new(&app);
-    for text in ["cat", "CAT", "\u{3b5}\u{3be}", "c++"] {
+    for text in ["cat", "CAT", "\u{3b5}\u{3be}", "c++", "ber", "tệ", "กาแฟ"] {
         rule(&app, json!({"name": text, "kind": "volume", "threshold": 0, "scope": format!("text:{text}")})).await;
     }
     app.clock.set(at(60));
     let one = |id: &str, text: &str| json!({"post_id": id, "source": "web", "content": text, "created_at": at(30)});
-    app.store(&[one("a", "a category of bobcats"), one("b", "\u{3b5}\u{3be}\u{3b9} C++ users")]).await;
+    app.store(&[one("a", "a category of bobcats"), one("b", "\u{3b5}\u{3be}\u{3b9} C++ users über tệp")]).await;
     engine.evaluate().await;
     let fired = |transitions: &[Transition]| -> Vec<String> {
         transitions.iter().filter(|change| change.fires()).map(|change| change.labels["alertname"].clone()).collect()
     };
     assert_eq!(fired(&engine.transitions().await), ["c++"]);
     app.store(&[one("c", "My Cat sleeps"), one("d", "\u{39e}\u{395} \u{3b5}\u{3be}")]).await;
+    // Thai does not separate words; the Vietnamese accents are separate characters.
+    app.store(&[one("e", "ฉันชอบกาแฟมาก"), one("f", "vu\u{323} te\u{323}\u{302} qua\u{301}")]).await;
     engine.evaluate().await;
     let mut all = fired(&engine.transitions().await);
     all.sort();
-    assert_eq!(all, ["CAT", "c++", "cat", "\u{3b5}\u{3be}"]);
+    assert_eq!(all, ["CAT", "c++", "cat", "tệ", "\u{3b5}\u{3be}", "กาแฟ"]);
 }

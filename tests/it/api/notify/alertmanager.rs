@@ -18,6 +18,7 @@ use super::harness::Harness;
 cases!(
     amtool_reads_alerts_and_manages_silences,
     v2_silences_behave_as_in_alertmanager,
+    v2_receiver_selects_alerts_and_groups,
     forwarded_alerts_reach_alertmanager
 );
 
@@ -117,6 +118,29 @@ async fn v2_silences_behave_as_in_alertmanager(setup: Setup) {
     assert_eq!(harness.app.get("/api/v2/receivers").await.ok(), json!([{"name": "hook"}]));
     let status = harness.app.get("/api/v2/status").await.ok();
     assert!(status["config"]["original"].as_str().unwrap().contains("\"receiver\": \"hook\""), "{status:#}");
+}
+
+async fn v2_receiver_selects_alerts_and_groups(setup: Setup) {
+    let harness = Harness::start(setup).await;
+    let channel = json!({"kind": "webhook", "url": harness.hook.url()});
+    for (name, position) in [("web", 1), ("chat", 2)] {
+        harness.add("receivers", &json!({"name": name, "channel": channel})).await;
+        let matchers = json!([{"label": "source", "op": "=", "value": "web"}]);
+        let route =
+            json!({"name": name, "receiver": name, "position": position, "continue": true, "matchers": matchers});
+        harness.add("routes", &route).await;
+    }
+    harness.fire("mood", "web").await;
+    let receivers = async |query: &str| {
+        let groups = harness.app.get(&format!("/api/v2/alerts/groups{query}")).await.ok();
+        groups.as_array().unwrap().iter().map(|group| group["receiver"]["name"].to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(receivers("").await, ["\"chat\"", "\"web\""]);
+    assert_eq!(receivers("?receiver=we.").await, ["\"web\""]);
+    assert_eq!(receivers("?receiver=we").await, [""; 0]);
+    let alerts = async |query: &str| harness.app.get(&format!("/api/v2/alerts{query}")).await.ok();
+    assert_eq!(alerts("?receiver=web").await[0]["receivers"], json!([{"name": "web"}, {"name": "chat"}]));
+    assert_eq!(alerts("?receiver=we").await, json!([]));
 }
 
 async fn forwarded_alerts_reach_alertmanager(setup: Setup) {

@@ -1,14 +1,17 @@
 //! The settings that select authors, and the endpoint that shows the handles of authors.
 
+use sentistream::clock::Clock;
 use sentistream::http::Api;
+use sentistream::sources::Opening;
 use sentistream::sources::bluesky::{self, BlueskyOptions};
 use serde_json::json;
 
 use super::super::ingesting::Ingesting;
 use super::super::polling::fetcher;
 use super::{ADA, BOB, at, options, posts, stored};
-use crate::api::test_app::{Setup, TestApp, cases};
+use crate::api::test_app::{START, Setup, TestApp, cases};
 use crate::fakes::jetstream::{Faults, Jetstream, Log, create, profiles};
+use crate::fakes::web::Reply;
 
 cases![authors_are_selected_by_handle_and_did, authors_are_named_by_their_handles,];
 
@@ -49,6 +52,23 @@ async fn authors_are_selected_by_handle_and_did(setup: Setup) {
         app.eventually("the source fails", async || failing.states.all().pop().filter(|state| state.errors > 0)).await;
     assert_eq!((state.state.as_str(), state.posts), ("backing_off", 0));
     failing.stop().await;
+}
+
+#[tokio::test]
+async fn handle_is_not_called_unknown_after_a_failed_request() {
+    let log = Log::new();
+    let host = Jetstream::start(&log, Faults::default()).await;
+    let api = profiles(&[("ada.test", ADA)]).await;
+    posts(&log, 1, 0.0);
+    let authors = vec!["ada.test".to_owned(), "new.test".to_owned()];
+    let options = BlueskyOptions { authors, api: api.url.clone(), ..options(&[&host]) };
+    let spec = bluesky::spec("bluesky", options, fetcher, Clock::fixed(START.parse().expect("a time")));
+    let troubles = async || spec.open(Opening::default()).next(1).await.expect("an event").troubles;
+    assert_eq!(troubles().await, [r#"authors: found no account with the handle "new.test""#]);
+    api.script_replies([Reply::status(500)]);
+    let failed = troubles().await;
+    let is_right = failed.len() == 1 && failed[0].starts_with("some handles in authors cannot be resolved: ");
+    assert!(is_right, "{failed:?}");
 }
 
 async fn authors_are_named_by_their_handles(setup: Setup) {

@@ -49,6 +49,7 @@ pub struct RuleSpec {
     /// before the window). With fewer posts the condition does not hold. Not used for a volume or an absence.
     pub min_posts: i64,
     /// The minimum number of different authors of the counted posts. With fewer authors the condition does not hold.
+    /// Not used for an absence, or for a volume with the direction `below`.
     pub min_authors: i64,
     /// Whether all posts count, or copies of a text or all posts of an author count only once.
     pub distinct: Distinct,
@@ -74,7 +75,22 @@ pub struct RuleSpec {
 impl RuleSpec {
     /// Whether an evaluation must read the posts of a window, because rollups do not contain the required counts.
     pub fn reads_posts(&self) -> bool {
-        self.distinct != Distinct::Posts || self.min_authors > 1
+        self.compares_posts() || self.needs_authors()
+    }
+
+    /// Whether copies of a text or posts of an author may change the result. A window without posts has no copies.
+    pub fn compares_posts(&self) -> bool {
+        self.distinct != Distinct::Posts && self.condition != Condition::Absence
+    }
+
+    /// Whether too few authors keep the rule from firing. A window with few or no posts always has few authors.
+    pub fn needs_authors(&self) -> bool {
+        let few_posts_fire = match self.condition {
+            Condition::Absence => true,
+            Condition::Volume { direction, .. } => direction == Direction::Below,
+            _ => false,
+        };
+        self.min_authors > 1 && !few_posts_fire
     }
 }
 

@@ -5,11 +5,11 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use super::row::{USER, UserColumns, UserRow, insert};
 use super::{ACCOUNTS_LOCK, NewUser};
-use sentistream_core::domain::Timestamp;
-use sentistream_core::domain::account::User;
 use crate::store::backend::{read, transact};
 use crate::store::sql::{At, Instant, sql};
 use crate::store::{Store, StoreError};
+use sentistream_core::domain::Timestamp;
+use sentistream_core::domain::account::User;
 
 /// The result of creating the first user.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,8 +3,8 @@
 use diesel::Queryable;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
-use sentistream_core::domain::account::{Identity, User, UserRole};
 use crate::store::sql::{At, Instant};
+use sentistream_core::domain::account::{Identity, User, UserRole};
 
 /// The beginning of a statement that selects [`UserColumns`].
 pub const USER: &str = "SELECT u.id, u.name, u.role, u.password_hash, u.issuer, u.subject, u.disabled, u.created_at, \

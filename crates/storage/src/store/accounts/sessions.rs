@@ -7,11 +7,11 @@ use diesel::{OptionalExtension, Queryable};
 
 use super::ACCOUNTS_LOCK;
 use super::row::role;
-use sentistream_core::domain::Timestamp;
-use sentistream_core::domain::account::{Identity, Session, SignInMethod, UserRole};
 use crate::store::backend::{read, transact};
 use crate::store::sql::{At, Instant, sql};
 use crate::store::{Store, StoreError};
+use sentistream_core::domain::Timestamp;
+use sentistream_core::domain::account::{Identity, Session, SignInMethod, UserRole};
 
 /// The maximum number of sessions of one user. A further session ends the oldest one.
 const MAX_PER_USER: i64 = 50;

@@ -10,8 +10,6 @@ use diesel::{BoolExpressionMethods, ExpressionMethods, SelectableHelper};
 
 use super::evidence::{cited_posts, without_evidence};
 use super::row::{AlertRow, TransitionRow, to_json};
-use sentistream_core::domain::alert::{Instance, InstanceState, Transition};
-use sentistream_core::domain::{Alert, AlertState, Timestamp};
 use crate::store::backend::transact;
 use crate::store::leases::is_held;
 use crate::store::schema::{
@@ -20,6 +18,8 @@ use crate::store::schema::{
 };
 use crate::store::sql::{At, JsonText};
 use crate::store::{Lease, Store, StoreError};
+use sentistream_core::domain::alert::{Instance, InstanceState, Transition};
+use sentistream_core::domain::{Alert, AlertState, Timestamp};
 
 /// The change of one series by an evaluation.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,11 +4,11 @@ use diesel::{ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelpe
 use serde::Serialize;
 use serde_json::Value;
 
-use sentistream_core::domain::{Page, Timestamp};
 use crate::store::backend::read;
 use crate::store::schema::alert_audit as audit;
 use crate::store::sql::{At, JsonText};
 use crate::store::{Store, StoreError};
+use sentistream_core::domain::{Page, Timestamp};
 
 /// The statement that writes an [`AuditEntry`]. It runs in the transaction of the change.
 macro_rules! insert_audit {

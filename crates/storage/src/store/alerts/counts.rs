@@ -1,12 +1,12 @@
 //! The counts by bucket that the evaluation of rules reads. `rollup` counts posts in ranges that need not start or end
 //! at a bucket boundary.
 
-use sentistream_core::domain::{Emotion, PostLabels, Sentiment, TimeRange, Timestamp, TopicId};
 use crate::store::backend::read;
 use crate::store::rollup::Grain;
 use crate::store::rollup::read::series;
 use crate::store::sql::{At, MaybeLabel, labels_of};
 use crate::store::{Store, StoreError};
+use sentistream_core::domain::{Emotion, PostLabels, Sentiment, TimeRange, Timestamp, TopicId};
 
 /// The bucket widths that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,13 +6,13 @@ use std::time::Duration;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{ExpressionMethods, QueryDsl};
 
-use sentistream_core::domain::{Emotion, PostLabels, Sentiment, TimeRange, Timestamp, TopicId};
 use crate::store::backend::{read, transact};
 use crate::store::posts::PostFilter;
 use crate::store::posts::query::{on_postgres, on_sqlite};
 use crate::store::schema::{observed_spans as span, social_media_posts as post};
 use crate::store::sql::{At, Instant, MaybeLabel, Sql, Value, labels_of, sql};
 use crate::store::{Store, StoreError};
+use sentistream_core::domain::{Emotion, PostLabels, Sentiment, TimeRange, Timestamp, TopicId};
 
 /// Records of running times (spans) that ended longer ago than this are deleted.
 const KEPT: Duration = Duration::from_secs(60 * 86_400);

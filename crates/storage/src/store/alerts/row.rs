@@ -3,11 +3,11 @@
 use diesel::{Queryable, Selectable};
 use serde::de::DeserializeOwned;
 
+use crate::store::schema::{alert_instances, alert_transitions, sentiment_alerts};
+use crate::store::sql::{At, JsonText, Label};
 use sentistream_core::domain::alert::{Acknowledgement, Instance, InstanceState, Severity, Transition};
 use sentistream_core::domain::notify::inhibit::RecentAlert;
 use sentistream_core::domain::{Alert, AlertState};
-use crate::store::schema::{alert_instances, alert_transitions, sentiment_alerts};
-use crate::store::sql::{At, JsonText, Label};
 
 /// The row of an alert.
 #[derive(Queryable, Selectable)]

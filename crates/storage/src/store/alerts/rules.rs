@@ -6,12 +6,12 @@ use serde_json::Value;
 use super::AuditEntry;
 use super::audit::insert_audit;
 use super::row::to_json;
-use sentistream_core::domain::alert::{Rule, RuleSpec};
-use sentistream_core::domain::{AlertState, Timestamp};
 use crate::store::backend::{read, transact};
 use crate::store::schema::{alert_rules as rule, sentiment_alerts as alert};
 use crate::store::sql::{At, JsonText};
 use crate::store::{Store, StoreError};
+use sentistream_core::domain::alert::{Rule, RuleSpec};
+use sentistream_core::domain::{AlertState, Timestamp};
 
 /// All rules.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -3,10 +3,10 @@
 use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
 
 use super::row::{InstanceRow, TransitionRow};
-use sentistream_core::domain::alert::{Instance, InstanceState, Transition};
 use crate::store::backend::read;
 use crate::store::schema::{alert_instances as instance, alert_transitions as transition};
 use crate::store::{Store, StoreError};
+use sentistream_core::domain::alert::{Instance, InstanceState, Transition};
 
 impl Store {
     /// Every series that is not normal, by rule and scope.

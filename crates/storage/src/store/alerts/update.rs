@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 
 use super::evidence::{cited_posts, without_evidence};
 use super::row::{AlertRow, to_json};
-use sentistream_core::domain::alert::Labels;
-use sentistream_core::domain::{Alert, AlertState, TimeRange};
 use crate::store::backend::{Backend, transact};
 use crate::store::leases::is_held;
 use crate::store::schema::{alert_evidence, sentiment_alerts as alert, social_media_posts as post};
 use crate::store::sql::{At, Document, JsonText, sql};
 use crate::store::{Lease, Store, StoreError};
+use sentistream_core::domain::alert::Labels;
+use sentistream_core::domain::{Alert, AlertState, TimeRange};
 
 /// Current figures of an alert that fires.
 #[derive(Clone, Debug, PartialEq)]

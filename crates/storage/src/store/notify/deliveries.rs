@@ -3,11 +3,11 @@
 use diesel::Queryable;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 
-use sentistream_core::domain::Page;
-use sentistream_core::domain::notify::{Attempt, Delivery, DeliveryState, Reason};
 use crate::store::backend::{read, transact};
 use crate::store::sql::{At, Document, Instant, JsonText, Label, Value, sql};
 use crate::store::{Store, StoreError};
+use sentistream_core::domain::Page;
+use sentistream_core::domain::notify::{Attempt, Delivery, DeliveryState, Reason};
 
 /// The columns of [`Row`], in the same order.
 pub(super) const COLUMNS: &str = "id, receiver, recipient, group_key, reason, state, attempts, created_at, \

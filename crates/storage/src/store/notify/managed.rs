@@ -8,12 +8,12 @@ use diesel::ExpressionMethods;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use serde_json::Value;
 
-use sentistream_core::domain::Timestamp;
-use sentistream_core::domain::notify::{Kind, Managed, Secrets, Stored};
 use crate::store::alerts::{AuditEntry, insert_audit};
 use crate::store::backend::{read, transact};
 use crate::store::sql::{At, Document, Instant, JsonText, sql};
 use crate::store::{Store, StoreError};
+use sentistream_core::domain::Timestamp;
+use sentistream_core::domain::notify::{Kind, Managed, Secrets, Stored};
 
 use check::Present;
 use row::{COLUMNS, Columns, Row};

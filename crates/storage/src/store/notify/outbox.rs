@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 use diesel::{ExpressionMethods, Queryable};
 
-use sentistream_core::domain::Timestamp;
-use sentistream_core::domain::notify::{Attempt, Delivery, DeliveryState, Message, Reason, Silence};
 use crate::store::backend::{read, transact};
 use crate::store::leases::is_held;
 use crate::store::schema::social_media_posts as post;
 use crate::store::sql::{At, Document, Instant, JsonText, Label, Value, sql};
 use crate::store::{Lease, Store, StoreError};
+use sentistream_core::domain::Timestamp;
+use sentistream_core::domain::notify::{Attempt, Delivery, DeliveryState, Message, Reason, Silence};
 
 use super::deliveries::{COLUMNS, Columns, Row, delivery};
 use super::quotes::{quoted_posts, without_quotes};

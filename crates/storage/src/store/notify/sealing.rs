@@ -6,12 +6,12 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::managed::owner;
-use sentistream_core::domain::managed_source::SourceDefinition;
-use sentistream_core::domain::notify::{Kind, Secrets};
-use sentistream_core::secrets::{SecretsError, is_sealed};
 use crate::store::backend::{read, transact};
 use crate::store::sql::{Document, JsonText, sql};
 use crate::store::{Store, StoreError};
+use sentistream_core::domain::managed_source::SourceDefinition;
+use sentistream_core::domain::notify::{Kind, Secrets};
+use sentistream_core::secrets::{SecretsError, is_sealed};
 
 /// The text that binds an encrypted secret to its owner (a receiver or a source, see [`owner`]) and its name. The
 /// secret cannot be decrypted with another text.

@@ -1,7 +1,7 @@
 //! The conditions that select posts.
 
-use sentistream_core::domain::{Author, Emotion, SentimentFilter, SentimentOf, Source, Timestamp, TopicId};
 use crate::store::rollup::read::Cells;
+use sentistream_core::domain::{Author, Emotion, SentimentFilter, SentimentOf, Source, Timestamp, TopicId};
 
 /// Selects posts. All conditions must hold; a condition that is `None` or empty holds for every post.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,5 +1,7 @@
 //! The queries over posts. The queries are the same for both databases, except for the search for words.
 
+use std::sync::LazyLock;
+
 use diesel::dsl::{AsExprOf, InnerJoinQuerySource, sql};
 use diesel::expression::{SqlLiteral, UncheckedBind};
 use diesel::internal::table_macro::{BoxedSelectStatement, FromClause};
@@ -10,12 +12,12 @@ use diesel::sqlite::Sqlite;
 
 use super::counted::Counted;
 use super::{PostCursor, PostFilter, Sort, Start};
-use sentistream_core::domain::words::is_bounded;
-use sentistream_core::domain::{Author, SentimentFilter, Source, TimeRange, TopicId, language};
 use crate::store::labels::{LabelColumns, UNSCORED};
 use crate::store::rollup::read::sentiment_column;
 use crate::store::schema::{post_topics as about, social_media_posts as post};
 use crate::store::sql::{At, Instant};
+use sentistream_core::domain::words::{bounded, composed, is_bounded};
+use sentistream_core::domain::{Author, SentimentFilter, Source, TimeRange, TopicId, language};
 
 /// The columns with the sort keys of a post: its id, its time and its confidence.
 pub type KeyColumns = (BigInt, Instant, Double);
@@ -40,12 +42,27 @@ fn has_word_sqlite(word: &str) -> crate::sqlite::has_word<post::content, String>
 
 /// The search for whole words on SQLite; see [`has_word_sqlite`].
 fn has_whole_word_sqlite(word: &str) -> crate::sqlite::has_whole_word<post::content, String> {
-    crate::sqlite::has_whole_word(post::content, word.to_lowercase())
+    crate::sqlite::has_whole_word(post::content, composed(word).to_lowercase())
 }
 
-/// The search for whole words on Postgres; see [`has_word_postgres`].
+/// The characters beside which a word is not whole, as a bracket expression. The `\y` of Postgres depends on the
+/// collation, and ignores combining marks.
+static BOUNDED: LazyLock<String> = LazyLock::new(|| {
+    let ranges = bounded().into_iter().map(|range| match (*range.start(), *range.end()) {
+        (start, end) if start == end => start.to_string(),
+        (start, end) => format!("{start}-{end}"),
+    });
+    format!("[{}]", ranges.collect::<String>())
+});
+
+/// The search for whole words on Postgres; see [`has_word_postgres`]. It finds the same words as
+/// [`holds_word`](sentistream_core::domain::words::holds_word).
 fn has_whole_word_postgres(word: &str) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>> {
-    let bound = |edge: Option<char>| if edge.is_some_and(is_bounded) { "\\y" } else { "" };
+    let word = composed(word);
+    let bound = |edge: Option<char>, look: &str| match edge {
+        Some(c) if is_bounded(c) => format!("({look}{})", *BOUNDED),
+        _ => String::new(),
+    };
     let literal: String = word.chars().fold(String::new(), |mut literal, c| {
         if c.is_ascii_punctuation() {
             literal.push('\\');
@@ -53,9 +70,14 @@ fn has_whole_word_postgres(word: &str) -> UncheckedBind<SqlLiteral<Bool>, AsExpr
         literal.push(c);
         literal
     });
-    let pattern = format!("{}{literal}{}", bound(word.chars().next()), bound(word.chars().next_back()));
-    let collation = if word.is_ascii() { "\"C\"" } else { "any_script" };
-    sql::<Bool>(&format!("social_media_posts.content COLLATE {collation} ~* ")).bind::<Text, _>(pattern)
+    let (before, after) = (bound(word.chars().next(), "?<!"), bound(word.chars().next_back(), "?!"));
+    let text = if word.is_ascii() {
+        "social_media_posts.content COLLATE \"C\""
+    } else {
+        "(CASE WHEN social_media_posts.content IS NFC NORMALIZED THEN social_media_posts.content \
+         ELSE normalize(social_media_posts.content) END) COLLATE any_script"
+    };
+    sql::<Bool>(&format!("{text} ~* ")).bind::<Text, _>(format!("{before}{literal}{after}"))
 }
 
 /// The search for words on Postgres. The collation of this schema ignores case in every script, independently of the

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{StoredAnalysis, StoredPost};
-use sentistream_core::domain::{Emotion, PostId, Scores, Sentiment};
 use crate::store::schema::{sentiment_analysis as analysis, social_media_posts as post};
 use crate::store::sql::{At, JsonText, MaybeLabel, labels_of};
+use sentistream_core::domain::{Emotion, PostId, Scores, Sentiment};
 
 /// The public id of a post in the view `posts`.
 pub fn public_id(post_id: &PostId) -> Uuid {

@@ -8,10 +8,10 @@ use diesel::{QueryResult, Queryable};
 
 use super::PostFilter;
 use super::query::{on_postgres, on_sqlite};
-use sentistream_core::domain::{Emotion, Sentiment, TimeRange, Timestamp};
 use crate::store::backend::read;
 use crate::store::sql::At;
 use crate::store::{Store, StoreError};
+use sentistream_core::domain::{Emotion, Sentiment, TimeRange, Timestamp};
 
 /// The number of posts that a sample should have.
 const TARGET: i64 = 2_000;

@@ -11,11 +11,11 @@ use diesel::Queryable;
 use super::query::{on_postgres, on_sqlite};
 use super::stripes::Stripes;
 use super::{PostCursor, PostFilter, Sort, Start};
-use sentistream_core::domain::Timestamp;
 use crate::store::backend::read;
 use crate::store::search::Query;
 use crate::store::sql::{At, CountOf};
 use crate::store::{Store, StoreError};
+use sentistream_core::domain::Timestamp;
 
 /// The number of posts that are read in the order of the page before the text index is used. If they contain so many
 /// matches that reading more posts probably fills the page, up to [`LONG_WALK`] posts are read.

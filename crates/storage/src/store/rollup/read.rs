@@ -6,9 +6,9 @@ use diesel::sql_types::{BigInt, Double, Text};
 use diesel::sqlite::Sqlite;
 
 use super::{Grain, Piece, Series};
-use sentistream_core::domain::{Counts, Emotion, Sentiment, SentimentFilter, SentimentOf, Source, TimeRange, TopicId};
 use crate::store::labels::UNSCORED;
 use crate::store::sql::{At, Instant, MaybeLabel, Sql, Value, labels_of, sql};
+use sentistream_core::domain::{Counts, Emotion, Sentiment, SentimentFilter, SentimentOf, Source, TimeRange, TopicId};
 
 /// Selects counts.
 #[derive(Clone, Copy, Debug, Default)]

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use diesel::sql_types::{BigInt, Double, Text};
 
 use super::{Series, cover};
-use sentistream_core::domain::{Counts, Emotion, Sentiment, SentimentOf, Source, TimeRange, TopicId};
 use crate::store::aggregate::{Aggregate, AggregateQuery, Edges};
 use crate::store::backend::read;
 use crate::store::posts::PostFilter;
 use crate::store::sql::{At, Instant, MaybeLabel, Sql, Value, labels_of, sql};
 use crate::store::{AggregateFailure, Store, StoreError};
+use sentistream_core::domain::{Counts, Emotion, Sentiment, SentimentOf, Source, TimeRange, TopicId};
 
 type TopicCell = (i64, MaybeLabel<Sentiment>, MaybeLabel<Emotion>, i64, f64);
 type TopicColumns = (BigInt, Text, Text, BigInt, Double);

@@ -6,10 +6,10 @@ use diesel::Queryable;
 use diesel::sql_types::{BigInt, Bool, Text};
 
 use super::{Query, postgres};
-use sentistream_core::domain::TimeRange;
 use crate::store::backend::read;
 use crate::store::sql::{At, Instant, sql};
 use crate::store::{Store, StoreError};
+use sentistream_core::domain::TimeRange;
 
 /// The maximum number of candidates of a query that leaves out the grams that are slow to find. Reading the texts of so
 /// many posts costs less than searching a large index for the slow grams.

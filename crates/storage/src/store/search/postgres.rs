@@ -9,8 +9,8 @@ use futures_util::future::BoxFuture;
 
 use super::grams::{FORMAT, grams};
 use super::{ADVANCE, Missing, MissingColumns, NEXT, PROGRESS, Progress, ProgressColumns, STEP};
-use sentistream_core::domain::Post;
 use crate::store::sql::sql;
+use sentistream_core::domain::Post;
 
 /// The condition for posts that do not have all grams in the index yet.
 macro_rules! unfinished {
@@ -37,6 +37,9 @@ pub const COUNT: &str = concat!(
     unfinished!(),
     ")"
 );
+
+/// Reads the sizes of the index and of the table that is indexed, in bytes.
+pub const SIZE: &str = "SELECT pg_relation_size('post_search_by_grams'), pg_table_size('post_search')";
 
 /// The maximum size of the grams of one post. Postgres stores at most 1,048,575 bytes of lexemes.
 const MOST_BYTES: usize = 1_000_000;

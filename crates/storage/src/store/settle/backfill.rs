@@ -16,10 +16,10 @@ use futures_util::future::BoxFuture;
 
 use super::tally::{Tally, TopicPost};
 use super::topics::{SELECT_TOPICS, TopicColumns, TopicRow};
-use sentistream_core::domain::{PostLabels, PostTopic, Subject, Timestamp, TopicId};
 use crate::store::Retention;
 use crate::store::labels::LabelColumns;
 use crate::store::sql::{At, Instant, sql};
+use sentistream_core::domain::{PostLabels, PostTopic, Subject, Timestamp, TopicId};
 
 /// The maximum number of posts of one step.
 const STEP: i64 = 500;

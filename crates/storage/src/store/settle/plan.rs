@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{Change, PostTimes, RemovedPost, Settled, Settlement};
-use sentistream_core::domain::{Analysis, Author, EntryId, EntryKey, Outcome, Post, PostId, PostTopic, Timestamp};
 use crate::store::labels::LabelColumns;
+use sentistream_core::domain::{Analysis, Author, EntryId, EntryKey, Outcome, Post, PostId, PostTopic, Timestamp};
 
 /// The stored state of a post.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -25,10 +25,10 @@ use super::state::{StateColumns, StateRow, columns, entry_id, select_states};
 use super::tally::Tally;
 use super::topics::{SELECT_TOPICS, TopicColumns, TopicRow};
 use super::{Reanalysis, RemovedPost, Settled, Settlement};
-use sentistream_core::domain::{EntryKey, PostId, PostTopic, Timestamp};
 use crate::store::Retention;
 use crate::store::sql::{At, Instant, sql};
 use crate::store::topics::TOPICS_LOCK;
+use sentistream_core::domain::{EntryKey, PostId, PostTopic, Timestamp};
 
 /// The advisory lock for author tombstones. Transactions that store posts share it; a transaction that writes a
 /// tombstone holds it exclusively.

@@ -12,10 +12,10 @@ use super::new_analysis::{Reanalysis, Replaced};
 use super::plan::Row;
 use super::tally::Tally;
 use super::{PostTimes, postgres, sqlite};
-use sentistream_core::domain::{PostTopic, Timestamp, TopicId};
 use crate::store::Retention;
 use crate::store::labels::LabelColumns;
 use crate::store::sql::sql;
+use sentistream_core::domain::{PostTopic, Timestamp, TopicId};
 
 /// New analyses of stored posts.
 #[derive(Clone)]

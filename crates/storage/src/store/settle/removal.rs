@@ -5,10 +5,10 @@ use diesel::sql_types::{BigInt, Text};
 
 use super::removal_step::{AuthorStep, OldPosts, Position, Removal};
 use super::{RemovedPost, postgres, sqlite};
-use sentistream_core::domain::{Author, EntryKey, PostId, Source, Timestamp};
 use crate::store::backend::{Backend, read, transact};
 use crate::store::sql::{At, Instant, sql};
 use crate::store::{Store, StoreError};
+use sentistream_core::domain::{Author, EntryKey, PostId, Source, Timestamp};
 
 /// The maximum number of posts per step. The number is small because each post has rows in several tables, and other
 /// writers wait for the step.

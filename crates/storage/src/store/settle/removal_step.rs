@@ -4,8 +4,8 @@ use diesel::Queryable;
 use diesel::sql_types::{BigInt, Text};
 
 use super::RemovedPost;
-use sentistream_core::domain::{Author, EntryKey, Source, Timestamp};
 use crate::store::sql::{At, Instant};
+use sentistream_core::domain::{Author, EntryKey, Source, Timestamp};
 
 /// The posts of an author that one step processes.
 #[derive(Clone, Debug)]

@@ -14,9 +14,9 @@ use super::state::{StateColumns, StateRow, columns, entry_id, select_states};
 use super::tally::Tally;
 use super::topics::{SELECT_TOPICS, TopicColumns, TopicRow};
 use super::{Reanalysis, RemovedPost, Settled, Settlement};
-use sentistream_core::domain::{EntryKey, PostId, PostTopic, Timestamp};
 use crate::store::Retention;
 use crate::store::sql::{At, Instant, sql};
+use sentistream_core::domain::{EntryKey, PostId, PostTopic, Timestamp};
 
 /// Settles `batch`; see [`crate::store::Store::settle`].
 pub fn settle(

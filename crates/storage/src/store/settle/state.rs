@@ -4,9 +4,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
 
 use super::plan::{PostState, Row};
-use sentistream_core::domain::{EntryId, EntryKey};
 use crate::store::labels::LabelColumns;
 use crate::store::sql::{At, Instant};
+use sentistream_core::domain::{EntryId, EntryKey};
 
 /// Reads [`StateRow`]s of the posts whose ids are in `$ids`, a table `i (post_id)`.
 macro_rules! select_states {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::Settled;
 use super::plan::{Plan, Row};
 use super::topics::Effective;
-use sentistream_core::domain::{EntryKey, PostTopic, Timestamp, TopicId};
 use crate::store::Retention;
 use crate::store::labels::LabelColumns;
 use crate::store::rollup::{Grain, INGEST_BUCKET, INGEST_KEPT, Kept, Series};
+use sentistream_core::domain::{EntryKey, PostTopic, Timestamp, TopicId};
 
 /// The key of a rollup row: grain, bucket, source, sentiment, emotion. It has the same order as the table's primary
 /// key.

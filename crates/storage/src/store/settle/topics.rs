@@ -4,8 +4,8 @@ use diesel::Queryable;
 use diesel::sql_types::{BigInt, Double, Integer, Nullable, Text};
 
 use super::plan::Row;
-use sentistream_core::domain::{Clause, PostTopic, Sentiment, TopicId, TopicSentiment, Towards};
 use crate::store::labels::{LabelColumns, UNSCORED};
+use sentistream_core::domain::{Clause, PostTopic, Sentiment, TopicId, TopicSentiment, Towards};
 
 /// Selects [`TopicRow`]s. The caller appends the condition.
 pub const SELECT_TOPICS: &str = "SELECT p.post_id, t.topic_id, t.sentiment_label, t.confidence_score, t.clause_start, \

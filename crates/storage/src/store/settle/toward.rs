@@ -17,11 +17,11 @@ use futures_util::future::BoxFuture;
 use super::plan::Row;
 use super::tally::Tally;
 use super::{postgres, sqlite};
-use sentistream_core::domain::{PostTopic, Scores, Timestamp, TopicId, Towards};
 use crate::store::backend::{Backend, read};
 use crate::store::posts::scores_from;
 use crate::store::sql::{At, Document, Instant, JsonText, sql};
 use crate::store::{Retention, Store, StoreError};
+use sentistream_core::domain::{PostTopic, Scores, Timestamp, TopicId, Towards};
 
 /// A post with topics for which it has no sentiment yet.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 
-use sentistream_core::domain::{DeadLetterReason, EntryId, PostId, RawFields, Timestamp};
 use crate::stream::{DeadLetter, DeadLetterRequest, DeadLetterSelection, StreamError};
+use sentistream_core::domain::{DeadLetterReason, EntryId, PostId, RawFields, Timestamp};
 
 use super::LocalStream;
 use super::tables::{self, Backlog, stream_entries, stream_outcomes, to_row_id};

@@ -12,8 +12,8 @@ use fred::types::{CustomCommand, Value};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use sentistream_core::domain::{EntryId, EntryKey};
 use crate::redis::RedisError;
+use sentistream_core::domain::{EntryId, EntryKey};
 
 use super::{Consumer, ConsumerInfo, Entry, RedisStream, Release, StreamError, is_lost, reply, scripts};
 

@@ -85,20 +85,19 @@ function QuickSilence({ alert, className }: { alert: AlertDetail; className: str
     [keys.silences.all],
     () => setSilence(null),
   );
-  if (silence) {
-    return (
-      <Button className={className} disabled={undo.isPending} onClick={() => undo.mutate()}>
-        Silenced until {clock.format(new Date(silence.ends_at))}. Undo
-      </Button>
-    );
-  }
   return (
     <>
-      <Button className={className} disabled={add.isPending} onClick={() => add.mutate()}>
-        <BellOff size={14} aria-hidden="true" />
-        Silence 1 h
-      </Button>
-      <FailureNote error={add.error ?? undo.error} />
+      {silence ? (
+        <Button className={className} disabled={undo.isPending} onClick={() => undo.mutate()}>
+          Silenced until {clock.format(new Date(silence.ends_at))}. Undo
+        </Button>
+      ) : (
+        <Button className={className} disabled={add.isPending} onClick={() => add.mutate()}>
+          <BellOff size={14} aria-hidden="true" />
+          Silence 1 h
+        </Button>
+      )}
+      <FailureNote error={silence ? undo.error : add.error} />
     </>
   );
 }

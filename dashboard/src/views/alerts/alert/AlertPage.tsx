@@ -50,6 +50,8 @@ function Page({ alert }: { alert: AlertDetail }) {
     retry: false,
     refetchInterval: isActive(alert) ? 10_000 : false,
   });
+  const isRemoved = alert.rule_id == null || isMissing(rule.error);
+  const retry = () => void rule.refetch();
   const [quoted] = details.posts;
   return (
     <article className="flex flex-col gap-4">
@@ -65,7 +67,7 @@ function Page({ alert }: { alert: AlertDetail }) {
       </div>
       <div className="grid grid-cols-1 items-start gap-4 xl:grid-cols-[minmax(0,1fr)_24rem]">
         <div className="flex min-w-0 flex-col gap-4">
-          <ValueCard alert={alert} rule={rule.data} gone={alert.rule_id == null || rule.isError} />
+          <ValueCard alert={alert} rule={rule.data} gone={isRemoved} error={rule.error} retry={retry} />
           <CitedPosts alert={alert} posts={details.posts} />
           <Deliveries alert={alert.id} />
         </div>
@@ -77,9 +79,13 @@ function Page({ alert }: { alert: AlertDetail }) {
           {rule.data ? (
             <RuleCard rule={rule.data} />
           ) : (
-            rule.isError && (
+            rule.error && (
               <Card title="Rule">
-                <p className="text-sm text-quiet">The rule has been removed.</p>
+                {isRemoved ? (
+                  <p className="text-sm text-quiet">The rule has been removed.</p>
+                ) : (
+                  <ErrorState error={rule.error} retry={retry} />
+                )}
               </Card>
             )
           )}

@@ -16,10 +16,13 @@ interface ValueCardProps {
   rule: Rule | undefined;
   /** Whether the rule was removed. */
   gone: boolean;
+  /** Why the rule could not be read, or `null`. */
+  error: unknown;
+  retry: () => void;
 }
 
 /** The values of the rule before, during and after the alert. */
-export function ValueCard({ alert, rule, gone }: ValueCardProps) {
+export function ValueCard({ alert, rule, gone, error, retry }: ValueCardProps) {
   const [shown, setShown] = useState<Shown>("chart");
   return (
     <Card
@@ -38,6 +41,8 @@ export function ValueCard({ alert, rule, gone }: ValueCardProps) {
               </p>
             </EmptyState>
           </div>
+        ) : error ? (
+          <ErrorState error={error} retry={retry} />
         ) : (
           <Skeleton className="h-full" />
         )}

@@ -9,6 +9,7 @@ import { detailsOf } from "./details";
 
 const { state } = serve();
 const MINUTE = 60_000;
+const AWAY = { status: 503, json: { title: "Unavailable", status: 503, detail: "the database is away" } };
 
 function fire(part: Partial<Alert> = {}): Alert {
   const now = Date.now();
@@ -138,6 +139,17 @@ describe("alert page", () => {
     await waitFor(() => expect(state.world.notify.silences[0]?.state).toBe("expired"));
   });
 
+  it("failed undo of a quick silence shows the error", async () => {
+    fire();
+    const { user } = open("/alerts/7");
+    await user.click(await first("button", "Silence 1 h"));
+    const undo = await screen.findByRole("button", { name: /^Silenced until .*Undo$/ });
+    state.intercept = ({ method }) => (method === "DELETE" ? AWAY : undefined);
+    await user.click(undo);
+    expect((await screen.findByRole("alert")).textContent).toMatch(/temporarily unavailable/);
+    expect(screen.getByRole("button", { name: /^Silenced until .*Undo$/ })).toBeTruthy();
+  });
+
   it("active alert shows current value and value at firing", async () => {
     fire({ phase: "recovering" });
     const [rule] = state.world.rules.rules;
@@ -201,5 +213,17 @@ describe("alert page", () => {
     state.world.rules.rules = [];
     open(`/alerts/${alert.id}`);
     expect(await screen.findByText("Rule removed")).toBeTruthy();
+  });
+
+  it("failed request for the rule does not report it as removed", async () => {
+    fire({ state: "resolved", resolved_at: iso(Date.now()) });
+    state.intercept = (_, { pathname }) => (/^\/api\/alerts\/rules\/\d+$/.test(pathname) ? AWAY : undefined);
+    const { user } = open("/alerts/7");
+    const rule = await screen.findByRole("region", { name: /^Rule/ });
+    expect(within(rule).getByRole("alert").textContent).toMatch(/temporarily unavailable/);
+    expect(screen.queryByText(/removed/)).toBeNull();
+    state.intercept = () => undefined;
+    await user.click(within(rule).getByRole("button", { name: "Try again" }));
+    expect(await screen.findByText(/^Share of negative posts above/)).toBeTruthy();
   });
 });

@@ -11,7 +11,9 @@ import { Allowed } from "@/shell/Allowed";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { FailureNote } from "@/ui/ConfirmButton";
+import { cx } from "@/ui/cx";
 import { Drawer } from "@/ui/Drawer";
+import { LoadMore } from "@/ui/LoadMore";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { useChange } from "@/ui/useSave";
 
@@ -52,7 +54,7 @@ export function Deliveries({ alert }: { alert?: number }) {
           )}
         </EmptyState>
       ) : (
-        <ul className="-mx-4 -mb-4 border-t border-border text-sm">
+        <ul className={cx("-mx-4 border-t border-border text-sm", !query.hasNextPage && "-mb-4")}>
           {deliveries.map((delivery) => (
             <DeliveryRow
               key={delivery.id}
@@ -63,15 +65,7 @@ export function Deliveries({ alert }: { alert?: number }) {
           ))}
         </ul>
       )}
-      {query.hasNextPage && (
-        <Button
-          className="mt-8"
-          onClick={() => void query.fetchNextPage()}
-          disabled={query.isFetchingNextPage}
-        >
-          Show older
-        </Button>
-      )}
+      <LoadMore query={query}>Show older</LoadMore>
       <Drawer title="Delivery" open={shown !== null} onClose={() => setShown(null)}>
         {shown !== null && <DeliveryBody id={shown} onResent={setShown} />}
       </Drawer>

@@ -42,10 +42,11 @@ export function Routes() {
 function RouteList() {
   const [editing, setEditing] = useState<Editing>(null);
   const query = useQuery({ queryKey: keys.routes.list, queryFn: ({ signal }) => getRoutes(signal) });
-  const receivers = useQuery({
+  const receiverQuery = useQuery({
     queryKey: keys.receivers.all,
     queryFn: ({ signal }) => getReceivers(signal),
-  }).data;
+  });
+  const receivers = receiverQuery.data;
   const routes = query.data;
   const close = () => setEditing(null);
   return (
@@ -87,7 +88,13 @@ function RouteList() {
         </ol>
       )}
       <Drawer title={editing === "new" ? "Add route" : "Edit route"} open={editing !== null} onClose={close}>
-        {editing !== null && receivers?.length === 0 ? (
+        {editing === null ? null : !receivers ? (
+          receiverQuery.error ? (
+            <ErrorState error={receiverQuery.error} retry={() => void receiverQuery.refetch()} />
+          ) : (
+            <SkeletonRows rows={4} />
+          )
+        ) : receivers.length === 0 ? (
           <EmptyState title="No receivers">
             <p>A route needs a receiver. Add a receiver first.</p>
             <Link to="/alerts/receivers" className="text-text underline underline-offset-2">
@@ -95,15 +102,12 @@ function RouteList() {
             </Link>
           </EmptyState>
         ) : (
-          editing !== null &&
-          receivers && (
-            <RouteForm
-              before={editing === "new" ? null : editing}
-              receivers={receivers}
-              routes={routes ?? []}
-              onDone={close}
-            />
-          )
+          <RouteForm
+            before={editing === "new" ? null : editing}
+            receivers={receivers}
+            routes={routes ?? []}
+            onDone={close}
+          />
         )}
       </Drawer>
     </Card>

@@ -126,6 +126,21 @@ describe("routes", () => {
   });
 });
 
+describe("form of a route", () => {
+  it("form of a route shows why the receivers are missing", async () => {
+    const away = { status: 503, json: { title: "Unavailable", detail: "the database is away" } };
+    state.intercept = (_, { pathname }) => (pathname === "/api/alerts/receivers" ? away : undefined);
+    const { user } = open("/alerts/routes");
+    await user.click(await screen.findByRole("button", { name: "Add route" }));
+    const form = await screen.findByRole("dialog", { name: "Add route" });
+    expect((await within(form).findByRole("alert")).textContent).toMatch(/temporarily unavailable/);
+    state.world.notify.receivers = [receiver("on-call")];
+    state.intercept = () => undefined;
+    await user.click(within(form).getByRole("button", { name: "Try again" }));
+    expect(await within(form).findByLabelText("Name")).toBeTruthy();
+  });
+});
+
 describe("mute timings", () => {
   it("saving keeps months and days of the month", async () => {
     const intervals: MuteTiming["intervals"] = [

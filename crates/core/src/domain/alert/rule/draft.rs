@@ -64,7 +64,7 @@ pub struct RuleDraft {
     /// 10.
     pub min_posts: i64,
     /// The minimum number of different authors of the counted posts. With fewer authors the condition does not hold.
-    /// Default: 1.
+    /// Not used for an absence, or for a volume with the direction `below`. Default: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_authors: Option<i64>,
     /// What is counted: every post (`posts`), copies of a text once (`texts`), or each author once (`authors`).

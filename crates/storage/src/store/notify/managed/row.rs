@@ -5,8 +5,8 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use serde_json::Value;
 
 use super::{Draft, WithSecrets};
-use sentistream_core::domain::notify::{Managed, Secrets, Stored};
 use crate::store::sql::{At, Document, Instant, JsonText};
+use sentistream_core::domain::notify::{Managed, Secrets, Stored};
 
 /// The columns of [`Row`], in the same order.
 pub const COLUMNS: &str = "id, name, spec, secrets, provisioned, version, created_at, updated_at";

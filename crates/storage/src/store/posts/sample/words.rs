@@ -1,12 +1,12 @@
 //! Reads samples of posts that contain words, and counts these posts.
 
 use super::{SampleRow, SampledPost, TARGET, WINDOWS, within};
-use sentistream_core::domain::TimeRange;
 use crate::store::backend::read;
 use crate::store::posts::query::{on_postgres, on_sqlite};
 use crate::store::posts::search::CANDIDATES;
 use crate::store::posts::{COUNT_LIMIT, PostFilter, Total};
 use crate::store::{Store, StoreError};
+use sentistream_core::domain::TimeRange;
 
 /// The maximum number of posts of a range whose texts are searched for words without the text index.
 const READ: i64 = 8_000;

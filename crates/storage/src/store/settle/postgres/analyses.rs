@@ -4,10 +4,10 @@ use diesel::QueryResult;
 use diesel::sql_types::{Array, Bool, Double, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use sentistream_core::domain::{Analysis, Post, PostId, Timestamp};
 use crate::store::posts::scores_json;
 use crate::store::settle::plan::Version;
 use crate::store::sql::{At, Document, Instant, JsonText, sql};
+use sentistream_core::domain::{Analysis, Post, PostId, Timestamp};
 
 /// Writes the analyses of the versions that have one.
 pub async fn write(connection: &mut AsyncPgConnection, versions: &[Version<'_>], now: Timestamp) -> QueryResult<()> {

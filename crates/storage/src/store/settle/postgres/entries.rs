@@ -6,9 +6,9 @@ use diesel::QueryResult;
 use diesel::sql_types::{Array, BigInt, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use sentistream_core::domain::EntryKey;
 use crate::store::settle::state::{columns, entry_id};
 use crate::store::sql::sql;
+use sentistream_core::domain::EntryKey;
 
 /// Stores the ids of settled entries that no post refers to.
 pub async fn store(connection: &mut AsyncPgConnection, keys: &[EntryKey]) -> QueryResult<()> {

@@ -6,12 +6,12 @@ use diesel::QueryResult;
 use diesel::sql_types::{Array, BigInt, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use sentistream_core::domain::{EntryKey, Timestamp};
 use crate::store::alerts::without_evidence;
 use crate::store::notify::text_without_quotes;
 use crate::store::settle::RemovedPost;
 use crate::store::settle::state::columns;
 use crate::store::sql::{At, Document, Instant, JsonText, sql};
+use sentistream_core::domain::{EntryKey, Timestamp};
 
 /// Removes stored posts and leaves tombstones. Returns how often alerts cited the posts.
 pub async fn replace_with_tombstones(

@@ -4,7 +4,6 @@ use diesel::QueryResult;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, Text, Uuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use sentistream_core::domain::{Author, EntryKey, Post, Timestamp};
 use crate::store::labels::LabelColumns;
 use crate::store::posts::public_id;
 use crate::store::search::postgres as search;
@@ -12,6 +11,7 @@ use crate::store::settle::plan::{Plan, Row, Slot, Version};
 use crate::store::settle::state::columns;
 use crate::store::settle::topics::TopicValues;
 use crate::store::sql::{At, Instant, sql};
+use sentistream_core::domain::{Author, EntryKey, Post, Timestamp};
 
 use super::{analyses, removal};
 

@@ -4,7 +4,6 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool, Double, Integer, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
-use sentistream_core::domain::{Analysis, Author, EntryKey, PostId, Timestamp};
 use crate::store::alerts::without_evidence;
 use crate::store::notify::text_without_quotes;
 use crate::store::posts::{public_id, scores_json};
@@ -15,6 +14,7 @@ use crate::store::settle::state::columns;
 use crate::store::settle::tally::Tally;
 use crate::store::settle::topics::TopicValues;
 use crate::store::sql::{At, Document, Instant, JsonText, sql};
+use sentistream_core::domain::{Analysis, Author, EntryKey, PostId, Timestamp};
 
 /// Writes the planned states of the batch's posts and of their keys.
 pub fn posts(connection: &mut SqliteConnection, plan: &Plan<'_>, now: Timestamp) -> QueryResult<()> {

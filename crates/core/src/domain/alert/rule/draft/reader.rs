@@ -108,7 +108,8 @@ impl Reader {
         self.check("min_authors", (1..=i64::from(i32::MAX)).contains(&spec.min_authors), || {
             "must be a whole number of at least 1".to_owned()
         });
-        self.check("distinct", !spec.reads_posts() || window.as_secs() <= LONGEST_READ, || {
+        let reads_posts = spec.distinct != Distinct::Posts || spec.min_authors > 1;
+        self.check("distinct", !reads_posts || window.as_secs() <= LONGEST_READ, || {
             "windows of rules with min_authors or distinct must be at most 6h".to_owned()
         });
         (kind.is_some() && condition.is_some()).then_some(spec)
