@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
-use tokio::task::JoinError;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
@@ -131,7 +132,7 @@ impl State {
         E: Into<ApiError> + Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
-        answered(self.runtime.spawn(work.in_current_span()), self.options.request_timeout)
+        answered(self.start(work), self.options.request_timeout)
     }
 
     /// As [`Self::run`], for `work` that only reads. When the client disconnects or the timeout expires, `work` is
@@ -145,8 +146,14 @@ impl State {
         E: Into<ApiError> + Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let task = self.runtime.spawn(work.in_current_span());
-        answered(AbortOnDropHandle::new(task), self.options.request_timeout)
+        answered(AbortOnDropHandle::new(self.start(work)), self.options.request_timeout)
+    }
+
+    /// Starts `work` on the main runtime. It is boxed so that the code of tokio for a task is compiled once for each
+    /// type of result, and not for each request.
+    fn start<R: Send + 'static>(&self, work: impl Future<Output = R> + Send + 'static) -> JoinHandle<R> {
+        let work: BoxFuture<'static, R> = Box::pin(work.in_current_span());
+        self.runtime.spawn(work)
     }
 
     /// Waits for `work` for at most the request timeout. When the client disconnects or the timeout expires, `work` is
@@ -178,9 +185,16 @@ impl State {
         T: Serialize,
         F: Future<Output = Result<T, ApiError>> + Send + 'static,
     {
+        self.cached_json(key, Box::pin(async move { to_json(&compute.await?) }))
+    }
+
+    /// As [`Self::cached`], for one type of future, so that the code of the cache is compiled once.
+    async fn cached_json(
+        &self,
+        key: String,
+        compute: BoxFuture<'static, Result<String, ApiError>>,
+    ) -> Result<Cached, ApiError> {
         let (cache, clock) = (self.api.cache.clone(), self.api.clock.clone());
-        // The future of a query is large, and without the box it would be part of each caller's future.
-        let compute = Box::pin(async move { to_json(&compute.await?) });
         let answer = self.read(async move {
             match cache {
                 Some(cache) => cache.get_or_compute(&key, compute).await,
@@ -190,11 +204,9 @@ impl State {
                 }
             }
         });
-        async move {
-            let cached = answer.await?;
-            self.cache_use.record(cached.hit);
-            Ok(cached)
-        }
+        let cached = answer.await?;
+        self.cache_use.record(cached.hit);
+        Ok(cached)
     }
 }
 

@@ -144,6 +144,9 @@ impl Redis {
     }
 
     /// Runs a blocking command on a separate connection. `extra` is the time for which the command may block.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
     pub async fn run_on<C, T, W>(&self, line: &Line<C>, extra: Duration, work: W) -> Result<T, RedisError>
     where
         C: ClientLike,

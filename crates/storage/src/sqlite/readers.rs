@@ -12,8 +12,8 @@ use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::Bool;
 use diesel_async::AsyncConnection;
 use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
 
 use super::{SqliteError, set_up};
 
@@ -56,7 +56,14 @@ impl SpawnBlocking for Detached {
         &mut self,
         task: impl FnOnce() -> R + Send + 'static,
     ) -> BoxFuture<'a, Result<R, Box<dyn Error + Send + Sync>>> {
-        tokio::task::spawn_blocking(task).map(|joined| joined.map_err(Into::into)).boxed()
+        // All tasks have one type, so that the code of tokio for a task is compiled once and not for each query.
+        let (reply, answer) = oneshot::channel();
+        let task: Box<dyn FnOnce() + Send> = Box::new(move || _ = reply.send(task()));
+        let running = tokio::task::spawn_blocking(task);
+        Box::pin(async move {
+            running.await?;
+            Ok(answer.await?)
+        })
     }
 
     fn get_runtime() -> Self {

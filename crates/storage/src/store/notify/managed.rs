@@ -36,16 +36,15 @@ macro_rules! insert_row {
     };
 }
 
-impl Kind {
-    pub(super) fn table(self) -> &'static str {
-        match self {
-            Self::Receiver => "alert_receivers",
-            Self::Route => "alert_routes",
-            Self::Silence => "alert_silences",
-            Self::MuteTiming => "alert_mute_timings",
-            Self::InhibitRule => "alert_inhibit_rules",
-            Self::Source => "managed_sources",
-        }
+/// The table with the objects of a kind.
+pub(super) fn table_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Receiver => "alert_receivers",
+        Kind::Route => "alert_routes",
+        Kind::Silence => "alert_silences",
+        Kind::MuteTiming => "alert_mute_timings",
+        Kind::InhibitRule => "alert_inhibit_rules",
+        Kind::Source => "managed_sources",
     }
 }
 
@@ -181,7 +180,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn managed_with_secrets<T: Managed>(&self) -> Result<Vec<WithSecrets<T>>, StoreError> {
-        let text = format!("SELECT {COLUMNS} FROM {} ORDER BY id", T::KIND.table());
+        let text = format!("SELECT {COLUMNS} FROM {} ORDER BY id", table_of(T::KIND));
         let rows: Vec<Row> = read!(self, primary, |c| sql(text).rows::<Columns>().load(c))?;
         let mut found: Vec<WithSecrets<T>> =
             rows.into_iter().filter_map(Row::read).map(|found| self.with_opened(found)).collect();
@@ -195,7 +194,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn managed_named<T: Managed>(&self, name: &str) -> Result<Option<WithSecrets<T>>, StoreError> {
-        let text = format!("SELECT {COLUMNS} FROM {} WHERE name = ?", T::KIND.table());
+        let text = format!("SELECT {COLUMNS} FROM {} WHERE name = ?", table_of(T::KIND));
         let rows: Vec<Row> = read!(self, primary, |c| sql(text).bind::<Text, _>(name).rows::<Columns>().load(c))?;
         Ok(rows.into_iter().find_map(Row::read).map(|found| self.with_opened(found)))
     }
@@ -212,15 +211,15 @@ impl Store {
         let now = self.clock.now();
         let change = change.clone().sealed(self)?;
         let done: Result<Option<Row>, Refusal> = transact!(self, change, |c, change, run| {
-            let table = change.kind.table();
+            let table = table_of(change.kind);
             // Serialises the changes of all kinds, because they refer to each other.
             run!(sql("UPDATE alert_notifier SET changes = changes + 1 WHERE id = 1").execute(c))?;
             let names = |table: &str| sql(format!("SELECT name FROM {table} WHERE name IS NOT NULL")).rows::<Text>();
             let select = |table: &str| sql(format!("SELECT {COLUMNS} FROM {table} ORDER BY id")).rows::<Columns>();
             let of_kind: Vec<Row> = run!(select(table).load(c))?;
-            let routes: Vec<Row> = run!(select(Kind::Route.table()).load(c))?;
-            let receivers: Vec<String> = run!(names(Kind::Receiver.table()).load(c))?;
-            let mute_timings: Vec<String> = run!(names(Kind::MuteTiming.table()).load(c))?;
+            let routes: Vec<Row> = run!(select(table_of(Kind::Route)).load(c))?;
+            let receivers: Vec<String> = run!(names(table_of(Kind::Receiver)).load(c))?;
+            let mute_timings: Vec<String> = run!(names(table_of(Kind::MuteTiming)).load(c))?;
             let routes = routes.into_iter().map(Row::draft).collect();
             let present = Present { of_kind, routes, receivers, mute_timings };
             let before = match present.check(&change) {
@@ -277,7 +276,7 @@ impl Store {
         let now = self.clock.now();
         let drafts: Vec<Draft> = wanted.iter().map(|spec| Draft::of(spec, Secrets::default())).collect();
         transact!(self, drafts, |c, drafts, run| {
-            let table = T::KIND.table();
+            let table = table_of(T::KIND);
             run!(sql("UPDATE alert_notifier SET changes = changes + 1 WHERE id = 1").execute(c))?;
             let select = sql(format!("SELECT {COLUMNS} FROM {table} ORDER BY id")).rows::<Columns>();
             let rows: Vec<Row> = run!(select.load(c))?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::managed::owner;
+use super::managed::{owner, table_of};
 use crate::store::backend::{read, transact};
 use crate::store::sql::{Document, JsonText, sql};
 use crate::store::{Store, StoreError};
@@ -83,7 +83,7 @@ impl Store {
     /// Moves passwords from the URLs of sources to their secrets. Only sources that an earlier release stored have
     /// passwords in URLs.
     async fn hide_accounts(&self) -> Result<usize, StoreError> {
-        let table = Kind::Source.table();
+        let table = table_of(Kind::Source);
         let text = format!("SELECT id, spec, secrets FROM {table}");
         let rows: Vec<SourceRow> =
             read!(self, primary, |c| sql(text).rows::<(BigInt, Document, Nullable<Document>)>().load(c))?;
@@ -131,7 +131,7 @@ impl Store {
     }
 
     async fn reseal(&self, kind: Kind, which: Which) -> Result<usize, StoreError> {
-        let table = kind.table();
+        let table = table_of(kind);
         let text = format!("SELECT id, name, secrets FROM {table} WHERE secrets IS NOT NULL");
         let rows: Vec<SealedRow> =
             read!(self, primary, |c| sql(text).rows::<(BigInt, Nullable<Text>, Document)>().load(c))?;
