@@ -84,7 +84,7 @@ chaos: test-tools build check-rust ## Injects random faults into real processes,
 	$(SUITE) many_faults --ignored --nocapture --test-threads=1
 
 .PHONY: soak
-soak: test-tools build check-rust ## Processes the posts of eight hours, with SQLite and with Redis and Postgres, and checks that memory, files, tables and latency do not grow (SOAK_POSTS=288000).
+soak: test-tools build check-rust ## Processes the posts of eight hours, with SQLite and with Redis and Postgres, and checks that memory, files, tables and latency do not grow (SOAK_POSTS=576000).
 	$(SUITE) resources_stay_flat --ignored --nocapture --test-threads=1
 
 .PHONY: bench

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 const CLIENTS: usize = 50;
 /// The pause of a client between two requests.
-const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(200);
 const PATHS: [&str; 4] = ["/api/posts?limit=50", "/api/stats", "/api/distribution", "/api/aggregate?period=hour"];
 
 /// The measurements of the clients.
