@@ -12,7 +12,7 @@ use load::Load;
 
 /// The number of stored posts when queries are timed, unless an argument sets it.
 const POSTS: u64 = 1_000_000;
-/// The number of posts in the measurement of live posts, which are all written in the current minute.
+/// The number of posts in the measurement of live posts, all written in the last minute.
 fn live(posts: u64) -> u64 {
     (posts / 10).clamp(5_120, 100_000)
 }

@@ -16,9 +16,9 @@ pub struct AlertsConfig {
     /// The time between two evaluations of the due rules; above zero.
     #[serde(deserialize_with = "positive_duration")]
     pub interval: Duration,
-    /// The length of the window of the three built-in rules: whole minutes, from one minute to three hours, the longest
-    /// window of a spike.
-    #[serde(deserialize_with = "minutes_to_three_hours")]
+    /// The length of the window of the three built-in rules: whole minutes, from one minute to six hours. The rule for
+    /// spikes uses at most three hours, the longest window of a spike.
+    #[serde(deserialize_with = "minutes_to_six_hours")]
     pub window: Duration,
     /// The smallest number of posts in a window that can raise an alert; at least 1.
     #[serde(deserialize_with = "count::<_, _, 1, 2_147_483_647>")]

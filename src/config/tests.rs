@@ -220,7 +220,7 @@ fn invalid_value_error_names_key_origin_and_allowed_values() {
         ("inference.labels={LABEL_0 = \"good\"}", "positive, neutral, negative"),
         ("alerts.negative_share=1.5", "between 0 and 1"),
         ("alerts.negative_ratio=inf", "above 0"),
-        ("alerts.window=4h", "between 1min and 3h"),
+        ("alerts.window=7h", "between 1min and 6h"),
         ("alerts.negative_spike=0.5", "between 1 and 1000000"),
         ("alerts.max_lateness=20d", "retention.minute_rollups"),
         ("log.level=loud", "error, warn, info, debug or trace"),
@@ -328,7 +328,7 @@ fn legacy_variables_are_read() {
         ("API_PORT", "9000"),
         ("LOG_LEVEL", "WARNING"),
         ("ALERT_NEGATIVE_RATIO_THRESHOLD", "3"),
-        ("ALERT_WINDOW_MINUTES", "10"),
+        ("ALERT_WINDOW_MINUTES", "240"),
         ("ALERT_MIN_POSTS", "20"),
     ]));
     let Backends::Shared { database, stream, .. } = &config.backends else { panic!("{:?}", config.backends) };
@@ -343,7 +343,7 @@ fn legacy_variables_are_read() {
     assert_eq!(config.server.listen, ["0.0.0.0:9000".parse().unwrap()]);
     assert_eq!(config.log.level.directives(), "warn,actix_http=off");
     assert_eq!((config.alerts.negative_ratio, config.alerts.min_posts), (3.0, 20));
-    assert_eq!(config.alerts.window, Duration::from_secs(600));
+    assert_eq!(config.alerts.window, Duration::from_secs(14_400));
 
     // REDIS_URL overrides REDIS_HOST and REDIS_PORT. Empty variables are ignored. If only the host or only the port is
     // set, the other one has its default.

@@ -64,9 +64,9 @@ pub fn up_to_an_hour<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Er
     duration::<D, 0, HOUR>(de)
 }
 
-/// A duration of whole minutes, from one minute to three hours.
-pub fn minutes_to_three_hours<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
-    let value = duration::<D, MINUTE, { 3 * HOUR }>(de)?;
+/// A duration of whole minutes, from one minute to six hours.
+pub fn minutes_to_six_hours<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
+    let value = duration::<D, MINUTE, { 6 * HOUR }>(de)?;
     match value.as_millis() % u128::from(MINUTE) {
         0 => Ok(value),
         _ => Err(D::Error::custom("must be whole minutes, such as \"5min\"")),

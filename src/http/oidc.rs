@@ -29,7 +29,7 @@ pub const CALLBACK: &str = "/api/session/oidc/callback";
 /// The page that shows why a sign-in failed.
 pub const SIGN_IN_PAGE: &str = "/sign-in";
 
-/// The maximum length of a code of the provider, in bytes.
+/// The maximum length of an authorization code, in bytes.
 const MAX_CODE: usize = 4_096;
 /// The maximum number of characters of the subject (`sub`) in the name of an account. The subject is used if the
 /// provider gives no other name.
@@ -325,7 +325,7 @@ fn accepted_code(provider: &Provider, query: &Query, pending: &Pending, now: Tim
     }
     match query.get("code") {
         Some(code) if !code.is_empty() && code.len() <= MAX_CODE => Ok(code.to_owned()),
-        _ => Err(Failure::new(Reason::Rejected, "the answer of the provider has no code")),
+        _ => Err(Failure::new(Reason::Rejected, format!("the answer has no code of 1 to {MAX_CODE} bytes"))),
     }
 }
 

@@ -3,7 +3,7 @@
 //! These sources are stored in the database. Each of them runs in a separate group with its own lease, so that a change
 //! of one source does not interrupt the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::{IngesterServices, Limited};
 use crate::domain::FieldError;
 use crate::domain::managed_source::{HISTORY_SUFFIX, SourceDefinition};
-use crate::lifecycle::{BackendWait, GaveUp, Shutdown, retry};
+use crate::lifecycle::{BackendWait, Shutdown};
 use crate::sources::managed::SourceFactory;
 use crate::sources::{Batch, Source, SourceError, SourceSpec};
 use crate::store::StoreError;
@@ -40,7 +40,8 @@ pub async fn run(
     options: Limited,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let mut manager = Manager { factory, services, options, shutdown, running: BTreeMap::new() };
+    let (running, removed) = (BTreeMap::new(), BTreeSet::new());
+    let mut manager = Manager { factory, services, options, shutdown, running, removed };
     let result = manager.follow().await;
     let names: Vec<String> = manager.running.keys().cloned().collect();
     for name in names {
@@ -55,16 +56,24 @@ struct Manager {
     options: Limited,
     shutdown: Shutdown,
     running: BTreeMap<String, Running>,
+    /// The removed sources whose stored state is not deleted yet.
+    removed: BTreeSet<String>,
 }
 
 impl Manager {
     async fn follow(&mut self) -> anyhow::Result<()> {
         let mut wait = BackendWait::new("database");
         while !self.shutdown.is_stopping() {
-            match self.services.store.managed_with_secrets::<SourceDefinition>().await {
+            let round = match self.services.store.managed_with_secrets::<SourceDefinition>().await {
                 Ok(wanted) => {
-                    wait.succeeded();
                     self.apply(wanted).await?;
+                    self.forget_removed().await
+                }
+                Err(error) => Err(error),
+            };
+            match round {
+                Ok(()) => {
+                    wait.succeeded();
                     self.shutdown.sleep(CHECK_INTERVAL).await;
                 }
                 Err(error) if error.is_transient() => wait.wait(&error, &self.shutdown).await,
@@ -84,19 +93,15 @@ impl Manager {
             .filter(|(name, running)| version_of(name) != Some(running.version) || running.task.is_finished())
             .map(|(name, _)| name.clone())
             .collect();
+        // A source that was added again uses the stored state.
+        self.removed.retain(|name| version_of(name).is_none());
         for name in stale {
             self.stop(&name).await?;
             if version_of(&name).is_none() {
                 self.services.states.forget(&name);
                 self.services.states.forget(&format!("{name}{HISTORY_SUFFIX}"));
-                let wait = BackendWait::new("database");
-                let forget = || self.services.store.forget_feed(&name);
-                match retry(wait, &self.shutdown, StoreError::is_transient, forget).await {
-                    // If a shutdown ends the retries, the stored state is kept.
-                    Ok(()) | Err(GaveUp::Stopping) => {}
-                    Err(GaveUp::Failed(error)) => return Err(error.into()),
-                }
                 tracing::info!(source = name, "source removed");
+                self.removed.insert(name);
             }
         }
         for found in wanted {
@@ -105,6 +110,23 @@ impl Manager {
             }
         }
         Ok(())
+    }
+
+    /// Tries once to delete the stored state of each removed source. The state of the sources for which this fails is
+    /// kept until the next attempt, or if the process stops before it.
+    ///
+    /// # Errors
+    /// The first error. A permanent error ends the attempts.
+    async fn forget_removed(&mut self) -> Result<(), StoreError> {
+        let mut result = Ok(());
+        for name in self.removed.clone() {
+            match self.services.store.forget_feed(&name).await {
+                Ok(()) => _ = self.removed.remove(&name),
+                Err(error) if error.is_transient() => result = result.and(Err(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        result
     }
 
     fn start(&mut self, found: &WithSecrets<SourceDefinition>) {

@@ -58,9 +58,13 @@ impl History {
         first.map(|first| self.made_up_until.map_or(first, |end| first.max(end)))
     }
 
-    /// The counts of consecutive windows of `length`, which must be whole quarters of an hour, within `range`. The
-    /// newest window comes first and ends at the last quarter of an hour in the range.
+    /// The counts of consecutive windows of `length` within `range`. The newest window comes first and ends at the last
+    /// quarter of an hour in the range. If `length` is not whole quarters of an hour, the counts are read by minute: the
+    /// newest window ends at the last minute, and windows before the counts by minute are left out.
     pub fn windows(&self, range: TimeRange, length: Duration, selection: Selection<'_>) -> Vec<WindowCount> {
+        if !length.as_secs().is_multiple_of(QUARTER.as_secs()) {
+            return self.minutes.windows(range, length, selection);
+        }
         let span = self.minutes.range();
         let end = range.end().floor(QUARTER);
         let recent = (span.end() - UNSETTLED).max(span.start()).max(range.start()).min(end);
@@ -131,9 +135,27 @@ impl Gaps {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::alert::Class;
 
     fn range(from: i64, to: i64) -> TimeRange {
         TimeRange::new(Timestamp::from_unix(from).unwrap(), Timestamp::from_unix(to).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn windows_of_any_whole_minutes_have_their_full_count() {
+        let minutes = (0..2 * 1_440).map(|minute| BucketCount {
+            at: Timestamp::from_unix(minute * 60).unwrap(),
+            source: "web".to_owned(),
+            labels: None,
+            count: 1,
+        });
+        let history = History::of_counts(range(0, 2 * 86_400), &minutes.collect::<Vec<_>>());
+        for minutes in [45_u32, 60, 70, 175] {
+            let selection = Selection { class: Class::Posts, source: None };
+            let windows = history.windows(range(86_400, 2 * 86_400), MINUTE * minutes, selection);
+            let counts: Vec<f64> = windows.iter().map(|window| window.count).collect();
+            assert_eq!(counts, vec![f64::from(minutes); 1_440 / minutes as usize], "{minutes} minutes");
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Finds the words of a text that a query looks for.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::node::{Literal, Node, Phrase};
 use super::query::Query;
+use crate::domain::words::composed;
 use crate::terms::text::{normal, words_of};
 
 /// A text divided into words in normal form, each with its position in the text.
@@ -50,9 +52,7 @@ impl<'t> Words<'t> {
             Node::Text(pattern) => self.pattern(pattern, found),
             Node::Phrase(phrase) => self.phrase(phrase, found),
             Node::Near(near) => near.groups.iter().flatten().for_each(|phrase| self.phrase(phrase, found)),
-            Node::Literal(Literal { text, .. }) => {
-                found.extend(self.text.match_indices(&**text).map(|(at, literal)| at..at + literal.len()));
-            }
+            Node::Literal(Literal { text, .. }) => self.literal(text, found),
             Node::Not(_) | Node::Author(_) | Node::Source(_) | Node::Lang(_) | Node::Field(_) | Node::Labels(_) => {}
         }
     }
@@ -70,15 +70,25 @@ impl<'t> Words<'t> {
         let lead = usize::from(pattern.starts_with(' '));
         for (at, text) in self.joined.match_indices(pattern) {
             let (start, end) = (at + lead, at + text.trim_end().len());
-            found.extend(self.words_within(start, end));
+            found.extend(within(&self.places, start, end));
         }
     }
 
-    /// Converts a range of `joined` to a range of bytes in the text. `None` if no word is in the range.
-    fn words_within(&self, start: usize, end: usize) -> Option<Range<usize>> {
-        let first = self.places.partition_point(|(at, _)| *at <= start).checked_sub(1)?;
-        let last = self.places.partition_point(|(at, _)| *at < end).checked_sub(1)?;
-        Some(self.places.get(first)?.1.start..self.places.get(last)?.1.end)
+    /// Adds the ranges of a literal. Like the matcher, this compares the composed text with the composed literal.
+    fn literal(&self, literal: &str, found: &mut Vec<Range<usize>>) {
+        let literal = composed(literal);
+        if let Cow::Borrowed(text) = composed(self.text) {
+            found.extend(text.match_indices(&*literal).map(|(at, part)| at..at + part.len()));
+            return;
+        }
+        // No character is composed of parts of two graphemes, so each grapheme is composed separately. This gives the
+        // position of each grapheme in the composed text.
+        let (mut joined, mut places) = (String::new(), Vec::new());
+        for (at, grapheme) in self.text.grapheme_indices(true) {
+            places.push((joined.len(), at..at + grapheme.len()));
+            joined.push_str(&composed(grapheme));
+        }
+        found.extend(joined.match_indices(&*literal).filter_map(|(at, part)| within(&places, at, at + part.len())));
     }
 
     fn phrase(&self, phrase: &Phrase, found: &mut Vec<Range<usize>>) {
@@ -90,6 +100,14 @@ impl<'t> Words<'t> {
             }
         }
     }
+}
+
+/// Converts a range of a joined text to a range of bytes in the original text. For each part of the joined text,
+/// `places` has its position and its range in the original text. `None` if no part is in the range.
+fn within(places: &[(usize, Range<usize>)], start: usize, end: usize) -> Option<Range<usize>> {
+    let first = places.partition_point(|(at, _)| *at <= start).checked_sub(1)?;
+    let last = places.partition_point(|(at, _)| *at < end).checked_sub(1)?;
+    Some(places.get(first)?.1.start..places.get(last)?.1.end)
 }
 
 #[cfg(test)]
@@ -115,6 +133,10 @@ mod tests {
             ("cafe", "das CAFÉ", &["CAFÉ"]),
             ("東京", "私は東京が好き", &["東京"]),
             ("source:web", "acme", &[]),
+            ("{tệ}", "dịch vụ tệ quá", &["tệ"]),
+            ("{tệ}", "vu\u{323} te\u{323}\u{302} qua\u{301}", &["te\u{323}\u{302}"]),
+            ("{te\u{323}\u{302}}", "dịch vụ tệ quá", &["tệ"]),
+            ("raw:\"C++ tệ\"", "qua\u{301} C++ te\u{323}\u{302}!", &["C++ te\u{323}\u{302}"]),
         ] {
             assert_eq!(mentions(query, text), expected, "{query} in {text:?}");
         }
@@ -123,7 +145,7 @@ mod tests {
     proptest! {
         #[test]
         fn mentions_in_any_text_are_valid_ranges(text in "(acme|Ac|me|#|@|'|é|ß|ﬁ|日|👍🏽|\u{301}|-|\\.| |\n|don't){0,16}") {
-            for query in ["acme", "\"me ac\"", "ac*", "日", "#acme"] {
+            for query in ["acme", "\"me ac\"", "ac*", "日", "#acme", "{é}"] {
                 let query = Query::parse(query).unwrap();
                 for place in Words::of(&text).mentions(&query) {
                     prop_assert!(text.get(place).is_some_and(|part| !part.is_empty()));

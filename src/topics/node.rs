@@ -17,7 +17,7 @@ pub enum Node {
     Phrase(Phrase),
     /// The text contains these phrases close to each other.
     Near(Near),
-    /// The unchanged text contains this literal.
+    /// The composed text (NFC) contains this literal.
     Literal(Literal),
     /// The author's name, folded, equals this name.
     Author(String),
@@ -51,7 +51,8 @@ pub struct Near {
     pub ordered: bool,
 }
 
-/// A text that is searched for without normalisation.
+/// A text that is searched for with the case, the accents and the punctuation of the query. It is composed (NFC), without
+/// the other steps of normalisation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Literal {
     /// The text, with the case of the query.

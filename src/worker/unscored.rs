@@ -113,7 +113,7 @@ impl Target {
     }
 }
 
-/// How a step ended.
+/// Whether an analysis of posts was completed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
     Done,

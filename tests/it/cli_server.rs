@@ -44,10 +44,15 @@ async fn commands_work_beside_a_running_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn doctor_recognises_a_server_without_the_api_role() {
     let folder = tempfile::tempdir().unwrap();
-    // The system chooses a free port, which the server then uses.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // A server without the API does not print its address, so the port must be known before the start. Until the server
+    // listens, this socket reserves the port: the system gives it to no other socket that asks for any free port.
+    let reserved = tokio::net::TcpSocket::new_v4().unwrap();
+    reserved.set_reuseaddr(true).unwrap();
+    reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let free = reserved.local_addr().unwrap();
     let settings = vec!["roles=[\"worker\"]".to_owned(), format!("server.ops_listen={free}")];
     let process = Process::start(folder.path(), &settings).await;
+    drop(reserved);
     let (code, found) = run(folder.path(), &settings, &["doctor"]).await;
     assert!(code == Some(0) && found.contains(&format!("{free} is served by SentiStream")), "{found}");
     assert!(process.terminate().await.success());

@@ -247,8 +247,8 @@ impl Endpoint {
             };
             let Some(next) = next.filter(|next| !is_first && visited.insert(next.clone())) else { break };
             if page == MAX_PAGES {
-                let pages = format!("{MAX_PAGES} pages");
-                batch.troubles.push(format!("there are more than {pages} of new items; older ones were not read"));
+                let read = format!("read {MAX_PAGES} pages without reaching known items");
+                batch.troubles.push(format!("{read}; older items may be missing"));
                 break;
             }
             match shared.request(&next, HeaderMap::new()).await {

@@ -67,7 +67,8 @@ pub struct Batch {
     pub rejected: Vec<String>,
     /// The number of items that the filters of the source excluded.
     pub filtered: u64,
-    /// Errors of single feeds or hosts, if the source reads several.
+    /// Errors of individual feeds or hosts, if the source reads several, and messages about items that were left out
+    /// because of a limit.
     pub troubles: Vec<String>,
     /// The position after `ops`, in a format that the source defines.
     pub cursor: Option<String>,

@@ -132,8 +132,8 @@ impl Reddit {
             }
             // After the last item that Reddit lists, `after` is missing although there are older items.
             if number == MAX_PAGES {
-                let pages = format!("{MAX_PAGES} pages");
-                batch.troubles.push(format!("{path} has more than {pages} of new items; older ones were not read"));
+                let read = format!("{path}: read {MAX_PAGES} pages without reaching known items");
+                batch.troubles.push(format!("{read}; older items may be missing"));
             }
             if after.is_none() {
                 break;

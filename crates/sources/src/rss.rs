@@ -255,18 +255,22 @@ impl Rss {
                 let asked = parsed.ttl.max(max_age(&headers));
                 memory.validators(&headers);
                 let (feed, left_out, too_old) = (fetch::shown(&options.feeds[place]), parsed.left_out, parsed.too_old);
+                let is_new = |oldest: &Entry| !memory.seen.contains_key(&oldest.key);
+                // If the oldest entry that was kept is known, the older entries were read or reported before, except
+                // those that were published later with an old date.
+                let is_cut = too_old > 0 && parsed.entries.first().is_some_and(is_new);
                 let fresh = memory.take(parsed, batch, now);
                 if left_out > 0 {
                     batch.troubles.push(format!(
                         "{feed} has too many entries: the first and the last were read, and {left_out} between them were not; \
                          use a shorter feed"
                     ));
-                } else if too_old > 0 && fresh >= entry::MAX_ENTRIES {
-                    // If one of the read entries was known, the older entries were read or reported before.
+                } else if is_cut {
                     let read = entry::MAX_ENTRIES;
+                    let all = read + too_old;
                     batch.troubles.push(format!(
-                        "{feed} has {} new entries: the newest {read} were read, and {too_old} older ones were not",
-                        read + too_old
+                        "{feed} has {all} entries: the newest {read} were read; some of the {too_old} older ones may be \
+                         missing"
                     ));
                 }
                 (fresh, asked)

@@ -83,7 +83,8 @@ pub struct SourceState {
     /// The number of items that the filters of the source excluded, or that have no text.
     #[serde(default)]
     pub filtered: u64,
-    /// The number of failures of the source, and of its single feeds or hosts.
+    /// The number of failures of the source and of its individual feeds or hosts, including messages about items that
+    /// were left out because of a limit.
     #[serde(default)]
     pub errors: u64,
     /// Posts and deletions per second over the last minute, or since the first of them if that is more recent.

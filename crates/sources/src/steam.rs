@@ -181,8 +181,8 @@ impl Steam {
                 _ => break,
             }
             if number == MAX_PAGES {
-                let more = format!("the app {app} has more than {MAX_PAGES} pages of new reviews");
-                batch.troubles.push(format!("{more}; older ones were not read"));
+                let read = format!("the app {app}: read {MAX_PAGES} pages without reaching known reviews");
+                batch.troubles.push(format!("{read}; older reviews may be missing"));
             }
         }
         if let (true, true, Some((oldest, _))) = (is_first, fresh.len() >= PAGE, fresh.keys().next()) {

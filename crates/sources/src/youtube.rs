@@ -208,8 +208,8 @@ impl Shared {
                 break;
             }
             if number == MAX_PAGES {
-                let pages = format!("{MAX_PAGES} pages");
-                batch.troubles.push(format!("{place} has more than {pages} of new comments; older ones were not read"));
+                let read = format!("{place}: read {MAX_PAGES} pages without reaching known comments");
+                batch.troubles.push(format!("{read}; older comments may be missing"));
             }
         }
         if is_first && token.is_some() {

@@ -37,11 +37,7 @@ export const api = createClient<paths>({
     if (token) request.headers.set("Authorization", `Bearer ${token}`);
     return fetch(request).catch((error: unknown) => {
       if (error instanceof DOMException && error.name === "AbortError") throw error;
-      throw new ApiError(
-        0,
-        "Server unreachable",
-        "The server may be restarting. This page retries automatically.",
-      );
+      throw new ApiError(0, "Server unreachable", "The server may be restarting. Try again in a moment.");
     });
   },
 });

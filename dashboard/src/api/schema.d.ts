@@ -9688,7 +9688,8 @@ export interface components {
         SourceState: {
             /**
              * Format: int64
-             * @description The number of failures of the source, and of its single feeds or hosts.
+             * @description The number of failures of the source and of its individual feeds or hosts, including messages about items that
+             *     were left out because of a limit.
              */
             errors?: number;
             /**

@@ -5,7 +5,7 @@ const NIGHT = Date.UTC(2026, 2, 10, 23, 10);
 const CLOCK = { hour: "2-digit", minute: "2-digit", hour12: true, timeZone: "UTC" } as const;
 
 describe("time format", () => {
-  it("12-hour time has no space at which a line breaks", () => {
+  it("12-hour time contains only non-breaking spaces", () => {
     expect(timeFormat(CLOCK, "en-US").format(NIGHT)).toBe("11:10\u00A0PM");
     expect(timeFormat(CLOCK, "ko-KR").format(NIGHT)).toMatch(/^\S+\u00A011:10$/);
   });

@@ -2,6 +2,7 @@ import { Menu } from "@base-ui/react/menu";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, useRouter } from "@tanstack/react-router";
 import { LogOut, UserRound } from "lucide-react";
+import { useState } from "react";
 import { useSessionQuery } from "@/api/access";
 import { signOut } from "@/api/accounts";
 import { writeToken } from "@/api/session";
@@ -16,7 +17,8 @@ import { menuItemClass, popupClass } from "@/ui/popup";
 /** The menu of the signed-in user: the account and Sign out. Hidden on a server that needs no sign-in. */
 export function UserMenu() {
   const session = useSessionQuery().data;
-  const leave = useSignOut();
+  const [failure, setFailure] = useState<Error | null>(null);
+  const leave = useSignOut(setFailure);
   if (session?.kind !== "session" && session?.kind !== "token") return null;
   const { name, user } = session;
   return (
@@ -52,10 +54,15 @@ export function UserMenu() {
           </Menu.Positioner>
         </Menu.Portal>
       </Menu.Root>
-      <Modal title="You are still signed in" open={leave.isError} onClose={leave.reset}>
-        <FailureNote error={leave.error} />
+      <Modal title="Sign-out failed" open={failure !== null} onClose={() => setFailure(null)}>
+        <FailureNote error={failure} />
+        <p className="mt-2 text-sm text-quiet">
+          You may still be signed in. Try again before you leave this device.
+        </p>
         <div className="mt-4 flex justify-end">
-          <Button onClick={() => leave.mutate()}>Sign out</Button>
+          <Button onClick={() => leave.mutate()} disabled={leave.isPending}>
+            {leave.isPending ? "Signing out" : "Sign out"}
+          </Button>
         </div>
       </Modal>
     </>
@@ -63,11 +70,12 @@ export function UserMenu() {
 }
 
 /** Ends the session, forgets everything that was loaded and goes to the sign-in page. */
-function useSignOut() {
+function useSignOut(onError: (error: Error) => void) {
   const queries = useQueryClient();
   const { history } = useRouter();
   return useMutation({
     mutationFn: signOut,
+    onError,
     onSuccess: (redirect) => {
       writeToken(null);
       if (redirect) {

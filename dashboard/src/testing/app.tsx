@@ -16,8 +16,8 @@ import { eventOf, World } from "./world";
 
 const live = ws.link("ws://localhost:3000/ws/sentiment");
 
-/** Overrides the response to a request. `undefined` falls through to the world. */
-export type Intercept = (request: Request, url: URL) => Answer | undefined;
+/** Overrides the response to a request, or delays it. `undefined` falls through to the world. */
+export type Intercept = (request: Request, url: URL) => Answer | undefined | Promise<Answer | undefined>;
 
 /** Starts a fake server for the tests of a file. Each test starts with an empty world. */
 export function serve() {
@@ -37,7 +37,7 @@ export function serve() {
         status,
         json,
         headers = {},
-      } = state.intercept(request, url) ?? answer(state.world, request.method, url, body);
+      } = (await state.intercept(request, url)) ?? answer(state.world, request.method, url, body);
       return json === undefined
         ? new HttpResponse(null, { status, headers })
         : HttpResponse.json(json as object, { status, headers });

@@ -1,6 +1,6 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
-import { ok } from "@/testing/answer";
+import { type Answer, ok } from "@/testing/answer";
 import { makeLetter } from "@/testing/answers";
 import { open, serve } from "@/testing/app";
 import { makePost } from "@/testing/world";
@@ -10,17 +10,29 @@ const AWAY = { status: 503, json: { title: "Unavailable", status: 503, detail: "
 const TITLE = /The service is temporarily unavailable/;
 
 describe("failed requests", () => {
-  it("failed sign-out says that the person is still signed in", async () => {
+  it("failed sign-out dialog stays open while it is retried", async () => {
     const { accounts } = state.world;
     accounts.enter(accounts.add("ada", "admin"));
     state.intercept = ({ method }) => (method === "DELETE" ? AWAY : undefined);
     const { user, url } = open("/alerts");
     await user.click(await screen.findByRole("button", { name: "Account of ada" }));
     await user.click(await screen.findByRole("menuitem", { name: "Sign out" }));
-    const dialog = await screen.findByRole("dialog", { name: "You are still signed in" });
+    const dialog = await screen.findByRole("dialog", { name: "Sign-out failed" });
     expect(within(dialog).getByRole("alert").textContent).toMatch(TITLE);
+    let fail = () => {};
+    const failed = new Promise<Answer>((resolve) => {
+      fail = () => resolve(AWAY);
+    });
+    state.intercept = ({ method }) => (method === "DELETE" ? failed : undefined);
+    const retry = within(dialog).getByRole<HTMLButtonElement>("button", { name: "Sign out" });
+    await user.click(retry);
+    await waitFor(() => expect(retry.disabled).toBe(true));
+    expect(dialog.isConnected).toBe(true);
+    fail();
+    await waitFor(() => expect(retry.disabled).toBe(false));
+    expect(screen.getByRole("dialog")).toBe(dialog);
     state.intercept = () => undefined;
-    await user.click(within(dialog).getByRole("button", { name: "Sign out" }));
+    await user.click(retry);
     await waitFor(() => expect(url()).toBe("/sign-in"));
   });
 

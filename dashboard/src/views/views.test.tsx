@@ -118,6 +118,14 @@ describe("alerts", () => {
     expect(await screen.findByText("No alerts in this period")).toBeTruthy();
   });
 
+  it("rule form names limits of the metric and all placeholders", async () => {
+    const { user } = open("/alerts/rules/new");
+    expect(await screen.findByText("In whole minutes, up to 1 d")).toBeTruthy();
+    await user.selectOptions(screen.getByLabelText("Metric"), "Unusual number of posts");
+    expect(screen.getByText("In whole minutes, up to 3 h")).toBeTruthy();
+    expect(screen.getByText(/\{\{source\}\}, \{\{rule\}\} and \{\{severity\}\}$/)).toBeTruthy();
+  });
+
   it("active alert shows its value and links to its page", async () => {
     const now = Date.now();
     state.world.alerts.push({

@@ -15,6 +15,9 @@ const LEASE_INTERVALS: u32 = 3;
 /// The maximum interval between two evaluations of a rule.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
 
+/// The maximum window of a rule for spikes.
+const LONGEST_SPIKE: Duration = Duration::from_secs(3 * 3_600);
+
 /// The default rules recover below this fraction of their threshold.
 const RECOVERY: f64 = 0.8;
 
@@ -73,11 +76,14 @@ fn default_rules(alerts: &config::AlertsConfig) -> Vec<RuleSpec> {
             group_by: GroupBy::None,
             ..rule(ratio, ratio_above, "{{source}}: {{value}} negative posts per positive one, of {{posts}} posts")
         },
-        rule(
-            spike,
-            Condition::Spike { of: negative, threshold: alerts.negative_spike },
-            "{{source}}: far more negative posts than usual ({{baseline}}), among {{posts}} posts",
-        ),
+        RuleSpec {
+            window: alerts.window.min(LONGEST_SPIKE),
+            ..rule(
+                spike,
+                Condition::Spike { of: negative, threshold: alerts.negative_spike },
+                "{{source}}: far more negative posts than usual ({{baseline}}), among {{posts}} posts",
+            )
+        },
     ]
 }
 
@@ -89,7 +95,7 @@ mod tests {
     #[test]
     fn built_in_rules_with_extreme_settings_can_be_read() {
         let settings = [
-            ["window=1min", "window=3h"],
+            ["window=1min", "window=6h"],
             ["interval=1ms", "interval=366d"],
             ["min_posts=1", "min_posts=2147483647"],
             ["min_authors=1", "min_authors=2147483647"],
@@ -106,6 +112,16 @@ mod tests {
                 // The store keeps rules as JSON, and parses them before each evaluation.
                 assert_eq!(RuleSpec::parse(rule.to_json()), Ok(rule));
             }
+        }
+    }
+
+    #[test]
+    fn window_above_three_hours_is_shortened_only_for_spikes() {
+        for (set, expected) in [("3h", [3, 3, 3]), ("4h", [4, 4, 3])] {
+            let sets = vec![format!("alerts.window={set}")];
+            let (config, _) = Config::load(&Inputs { sets, ..Inputs::default() }).unwrap();
+            let windows: Vec<Duration> = alert_rules(&config).iter().map(|rule| rule.window).collect();
+            assert_eq!(windows, expected.map(|hours| Duration::from_secs(hours * 3_600)), "{set}");
         }
     }
 }

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn rejection_inside_a_body_passes_after_a_partial_write() {
+    fn body_that_looks_like_a_rejection_is_unchanged() {
         let start = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n";
         let (mut rejections, mut io) = (Rejections::default(), Narrow::new(start.len()));
         let response = format!("{start}{REJECTION}");
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn rejection_followed_by_more_bytes_passes() {
+    fn rejection_followed_by_more_bytes_is_unchanged() {
         for more in ["x", "\r\n\r\n", REJECTION] {
             let (mut rejections, mut io) = (Rejections::default(), Narrow::new(4_096));
             let bytes = format!("{REJECTION}{more}");

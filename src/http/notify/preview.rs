@@ -68,7 +68,7 @@ pub async fn preview(
     no_params(&request)?;
     let RoutePreviewRequest { labels } = body::json(&request, payload, &state.options).await?;
     if labels.len() > MAX_LABELS {
-        return Err(ApiError::invalid_field("labels", format!("must be at most {MAX_LABELS} labels")));
+        return Err(ApiError::invalid_field("labels", format!("must have at most {MAX_LABELS} labels")));
     }
     let now = state.api.clock.now();
     let active: Vec<String> = all::<MuteTiming>(&state)

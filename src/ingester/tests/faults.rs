@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt as _;
+use tokio::task::JoinHandle;
 
 use super::super::leases::{Admission, Coordinator};
 use super::super::managed;
 use super::fixture::{DEADLINE, Fixture, options, until};
-use super::scripted::Counting;
+use super::scripted::{Counting, Scripted};
 use crate::domain::managed_source::SourceDefinition;
 use crate::domain::notify::Secrets;
 use crate::domain::{FieldError, Timestamp};
@@ -18,7 +19,7 @@ use crate::sources::managed::{Destination, SourceFactory, SourceKind};
 use crate::sources::webhook::Hook;
 use crate::store::feeds::Paused;
 
-/// Opens a counting source for every definition.
+/// Opens a source that reads one post for the definition `second`, and a counting source for all others.
 #[derive(Default)]
 struct Counters(Arc<Mutex<Vec<&'static str>>>);
 
@@ -31,8 +32,11 @@ impl SourceFactory for Counters {
         &[]
     }
 
-    fn spec(&self, _: &SourceDefinition, _: &Secrets) -> Result<SourceSpec, Vec<FieldError>> {
-        Ok(Counting::spec("one", &self.0))
+    fn spec(&self, definition: &SourceDefinition, _: &Secrets) -> Result<SourceSpec, Vec<FieldError>> {
+        Ok(match definition.name.as_str() {
+            "second" => Scripted::spec("second", vec![Ok(1)]),
+            _ => Counting::spec("one", &self.0),
+        })
     }
 
     fn destinations(&self, _: &SourceDefinition, _: &Secrets) -> Vec<Destination> {
@@ -72,30 +76,83 @@ async fn source_is_not_read_before_its_pause_is_known() {
     assert_eq!(seen, [Admission::Unknown, Admission::Paused]);
 }
 
+/// A trigger with which the database refuses to delete the stored state of a source.
+const REFUSE_DELETION: &str =
+    "CREATE TRIGGER refuse BEFORE DELETE ON source_feeds BEGIN SELECT RAISE(ABORT, 'disk full'); END";
+
+/// The definitions of sources with these names.
+fn defined<const N: usize>(names: [&str; N]) -> [SourceDefinition; N] {
+    names.map(|name| SourceDefinition {
+        name: name.to_owned(),
+        kind: "counting".to_owned(),
+        ..SourceDefinition::default()
+    })
+}
+
+/// Whether the database has the report of the source `name`.
+async fn is_reported(fixture: &Fixture, name: &str) -> bool {
+    fixture.services.store.feeds(Timestamp::EPOCH).await.unwrap().iter().any(|row| row.name == name)
+}
+
+/// A manager of added sources.
+struct Managed {
+    shutdown: Shutdown,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Managed {
+    /// Starts the manager with the source `count`, whose state the database then refuses to delete, and removes it.
+    async fn with_a_removed_source(fixture: &Fixture) -> Self {
+        let store = &fixture.services.store;
+        store.provision_managed(&defined(["count"])).await.unwrap();
+        let shutdown = Shutdown::default();
+        let factory = Arc::new(Counters::default());
+        let task = tokio::spawn(managed::run(factory, fixture.services.clone(), options().into(), shutdown.clone()));
+        until("the source is reported and its cursor is stored", || async {
+            is_reported(fixture, "count").await && store.cursor("count").await.unwrap().is_some()
+        })
+        .await;
+        fixture.execute(REFUSE_DELETION).await;
+        store.provision_managed(&defined([])).await.unwrap();
+        until("the source has stopped", || async { fixture.services.states.all().is_empty() }).await;
+        Self { shutdown, task }
+    }
+
+    async fn stop(self) {
+        self.shutdown.stop();
+        tokio::time::timeout(DEADLINE, self.task).await.expect("the sources stop").unwrap().unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cursor_of_a_removed_source_is_deleted_after_an_outage() {
     let fixture = Fixture::new(100_000).await;
     let store = &fixture.services.store;
-    let definition =
-        SourceDefinition { name: "count".to_owned(), kind: "counting".to_owned(), ..SourceDefinition::default() };
-    store.provision_managed(&[definition]).await.unwrap();
-    let shutdown = Shutdown::default();
-    let factory = Arc::new(Counters::default());
-    let running = tokio::spawn(managed::run(factory, fixture.services.clone(), options().into(), shutdown.clone()));
-    until("the source is reported and its cursor is stored", || async {
-        let is_reported = !store.feeds(Timestamp::EPOCH).await.unwrap().is_empty();
-        is_reported && store.cursor("count").await.unwrap().is_some()
-    })
-    .await;
-
-    fixture
-        .execute("CREATE TRIGGER refuse BEFORE DELETE ON source_feeds BEGIN SELECT RAISE(ABORT, 'disk full'); END")
-        .await;
-    store.provision_managed::<SourceDefinition>(&[]).await.unwrap();
-    until("the source has stopped", || async { fixture.services.states.all().is_empty() }).await;
+    let managed = Managed::with_a_removed_source(&fixture).await;
+    // The round that stopped the source did not see this one, so a later round starts it: after the first attempt to
+    // delete the cursor.
+    store.provision_managed(&defined(["second"])).await.unwrap();
+    until("another source is read", || async { fixture.state("second").posts == 1 }).await;
     assert!(store.cursor("count").await.unwrap().is_some(), "the database refuses to delete the cursor");
     fixture.execute("DROP TRIGGER refuse").await;
     until("the cursor is deleted", || async { store.cursor("count").await.unwrap().is_none() }).await;
-    shutdown.stop();
-    tokio::time::timeout(DEADLINE, running).await.expect("the sources stop").unwrap().unwrap();
+    managed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn source_added_again_during_an_outage_keeps_its_pause() {
+    let fixture = Fixture::new(100_000).await;
+    let store = &fixture.services.store;
+    let managed = Managed::with_a_removed_source(&fixture).await;
+    store.provision_managed(&defined(["count"])).await.unwrap();
+    until("the source runs again", || async { !fixture.services.states.all().is_empty() }).await;
+    assert!(store.set_feed_paused("count", Paused::Yes).await.unwrap());
+    fixture.execute("DROP TRIGGER refuse").await;
+    // When the state of a source that is removed later is deleted, all earlier deletions were attempted as well.
+    store.provision_managed(&defined(["count", "second"])).await.unwrap();
+    until("the second source is reported", || is_reported(&fixture, "second")).await;
+    store.provision_managed(&defined(["count"])).await.unwrap();
+    until("the second source is deleted", || async { !is_reported(&fixture, "second").await }).await;
+    assert!(store.is_feed_paused("count").await.unwrap());
+    managed.stop().await;
 }

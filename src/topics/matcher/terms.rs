@@ -138,7 +138,7 @@ pub enum TermId {
     Phrase(u32),
     /// A part of the text that may begin or end inside a word.
     Part(u32),
-    /// A text that is searched for without normalisation.
+    /// A text that is only composed, without the other steps of normalisation.
     Literal(u32),
     /// The folded name of an author.
     Author(u32),
@@ -179,7 +179,7 @@ impl TermsBuilder {
         TermId::Phrase(*self.phrases.entry(words).or_insert(next))
     }
 
-    /// Adds a text that is searched for without normalisation.
+    /// Adds a text that is only composed, without the other steps of normalisation.
     pub fn literal(&mut self, literal: &Literal) -> TermId {
         let next = self.literals.len() as u32;
         TermId::Literal(*self.literals.entry(literal.clone()).or_insert(next))

@@ -47,7 +47,7 @@ async fn status(url: &str, path: &str, token: &str) -> u16 {
     request.send().await.expect("an answer").status().as_u16()
 }
 
-async fn first_start_prints_a_token_once(settings: &[String]) {
+async fn first_start_prints_a_token_that_stays_valid(settings: &[String]) {
     let folder = tempfile::tempdir().unwrap();
     let mut first = Public::start(folder.path(), settings);
     let url = first.line("SentiStream is ready: ").await;
@@ -90,11 +90,11 @@ async fn first_start_prints_a_token_once(settings: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn embedded_first_start_prints_a_token_once() {
-    first_start_prints_a_token_once(&[]).await;
+async fn embedded_first_start_prints_a_token_that_stays_valid() {
+    first_start_prints_a_token_that_stays_valid(&[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shared_first_start_prints_a_token_once() {
-    first_start_prints_a_token_once(&Shared::create().await.settings()).await;
+async fn first_start_with_shared_backends_prints_a_token_that_stays_valid() {
+    first_start_prints_a_token_that_stays_valid(&Shared::create().await.settings()).await;
 }

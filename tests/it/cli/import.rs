@@ -128,6 +128,41 @@ fn spreadsheet_with_a_cell_in_its_last_corner_is_read() {
     assert_eq!(report["errors"][0]["line"], 1_048_576);
 }
 
+/// A running command. It is killed when the test ends, also when an assertion fails.
+#[cfg(unix)]
+struct Running(std::process::Child);
+
+#[cfg(unix)]
+impl Running {
+    /// Starts `command` and returns it with the lines of its stderr.
+    fn start(mut command: std::process::Command) -> (Self, impl Iterator<Item = String>) {
+        let started = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn();
+        let mut running = Self(started.unwrap());
+        let stderr = running.0.stderr.take().unwrap();
+        (running, std::io::BufRead::lines(std::io::BufReader::new(stderr)).map(Result::unwrap))
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = std::process::Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits until the command has ended. Returns its stdout and its exit code.
+    fn end(mut self) -> (String, Option<i32>) {
+        let stdout = std::io::read_to_string(self.0.stdout.take().unwrap()).unwrap();
+        (stdout, self.0.wait().unwrap().code())
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail if the command has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn terminated_import_reports_how_to_continue() {
@@ -136,14 +171,11 @@ fn terminated_import_reports_how_to_continue() {
         (0..20).map(|n| format!(r#"{{"post_id": "{n}", "source": "web", "content": "hello"}}"#)).collect();
     write(folder.path(), "posts.ndjson", &posts.join("\n"));
     let limits = ["import", "posts.ndjson", "--set", "stream.max_backlog=10", "--batch-size", "5"];
-    let mut command = command(folder.path(), &limits);
-    let mut import = command.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(import.stderr.take().unwrap())).map(Result::unwrap);
+    let (import, mut lines) = Running::start(command(folder.path(), &limits));
     assert!(lines.any(|line| line.starts_with("waiting: ")));
-    let killed = std::process::Command::new("kill").arg(import.id().to_string()).status().unwrap();
-    assert!(killed.success());
+    import.signal("-TERM");
     assert!(lines.any(|line| line.contains("continue with --skip 10")));
-    assert_eq!(import.wait().unwrap().code(), Some(1));
+    assert_eq!(import.end().1, Some(1));
 }
 
 #[test]
@@ -173,14 +205,11 @@ fn import_that_stops_early_does_not_call_the_file_empty() {
         let failed = run(folder.path(), &[&import[..], &["--patience", "300ms", "--skip", skip]].concat());
         assert!(failed.code == 1 && !wrong(&failed.stdout), "{skip}: {}", failed.stdout);
     }
-    let mut command = command(folder.path(), &import);
-    let mut import = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(import.stderr.take().unwrap())).map(Result::unwrap);
+    let (import, mut lines) = Running::start(command(folder.path(), &import));
     assert!(lines.any(|line| line.starts_with("waiting: ")));
-    let killed = std::process::Command::new("kill").args(["-INT", &import.id().to_string()]).status().unwrap();
-    assert!(killed.success());
+    import.signal("-INT");
     assert!(lines.any(|line| line.contains("continue with --skip 0")));
-    let stdout = String::from_utf8(import.wait_with_output().unwrap().stdout).unwrap();
+    let (stdout, _) = import.end();
     assert!(stdout.starts_with("accepted 0, rejected 0") && !wrong(&stdout), "{stdout}");
 }
 

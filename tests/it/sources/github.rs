@@ -182,7 +182,7 @@ async fn discussions_beyond_the_page_limit_are_reported() {
         hub.add_discussion(number, "I love it", (0, 0));
     }
     let troubles = source.next(100_000).await.expect("an answer").troubles;
-    let expected = "acme/phone has more than 20 pages of changed discussions; older changes were not read";
+    let expected = "acme/phone: read 20 pages without reaching known discussions; older changes may be missing";
     assert_eq!(troubles, [expected]);
 }
 

@@ -49,6 +49,13 @@ fn fetcher_with(options: OutboundOptions) -> Fetcher {
     Fetcher::new(Outbound::new(options).expect("a client"), budget, Clock::system())
 }
 
+/// Advances the clock of the test by `time`, without waiting. The test must run on one thread.
+pub async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
 /// The post `id`; `None` if it is not stored.
 pub async fn find(app: &TestApp, id: &str) -> Option<Value> {
     let answer = app.get(&format!("/api/posts/{}", utf8_percent_encode(id, NON_ALPHANUMERIC))).await;

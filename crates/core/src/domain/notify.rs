@@ -141,7 +141,7 @@ impl Checks {
 
     fn matchers(&mut self, field: &str, matchers: &[Matcher]) {
         self.require(matchers.len() <= matcher::MAX_MATCHERS, field, {
-            format!("must be at most {} matchers", matcher::MAX_MATCHERS)
+            format!("must have at most {} matchers", matcher::MAX_MATCHERS)
         });
         for (index, matcher) in matchers.iter().enumerate() {
             let problem = matcher.problem();
@@ -151,6 +151,6 @@ impl Checks {
 
     fn names(&mut self, field: &str, names: &[String]) {
         const MAX_NAMES: usize = 10;
-        self.require(names.len() <= MAX_NAMES, field, format!("must be at most {MAX_NAMES} names"));
+        self.require(names.len() <= MAX_NAMES, field, format!("must have at most {MAX_NAMES} names"));
     }
 }

@@ -258,7 +258,8 @@ fn required<T>(value: Option<String>, parse: impl Fn(&str) -> Result<T, InvalidV
     value.ok_or(InvalidValue::Missing).and_then(|text| parse(&text))
 }
 
-/// An empty optional text is treated as missing, because CSV does not distinguish them.
+/// Parses an optional text. A blank text is treated as missing, because CSV cannot distinguish an empty value from a
+/// missing one.
 fn optional<T>(
     value: Option<String>,
     parse: impl Fn(&str) -> Result<T, InvalidValue>,

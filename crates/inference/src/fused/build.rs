@@ -95,7 +95,7 @@ fn in_parallel<T: Send>(
 }
 
 impl Packer<'_> {
-    /// Packs all layers and exits in parallel. This takes most of the loading time.
+    /// Packs all layers in parallel, then the exits. This takes most of the loading time.
     fn layers(&self, spec: &ModelSpec) -> Result<Packed, LoadError> {
         let shape = &spec.shape;
         let last = shape.n_layers - 1;

@@ -67,7 +67,7 @@ fn pronoun_in_the_next_sentence_counts_as_a_mention() {
 }
 
 #[test]
-fn nearest_words_do_not_leave_the_sentence() {
+fn nearby_words_are_at_most_five_on_each_side() {
     let text = "One two three. Four five six seven eight nine Acme ten eleven twelve more and more and more.";
     assert_eq!(
         &text[Sentences::of(text).nearby(&place(text, "Acme"))],

@@ -166,9 +166,8 @@ impl Shared {
                 _ => break,
             }
             if number == MAX_PAGES {
-                let pages = format!("{MAX_PAGES} pages");
-                let changed = format!("{repository} has more than {pages} of changed discussions");
-                batch.troubles.push(format!("{changed}; older changes were not read"));
+                let read = format!("{repository}: read {MAX_PAGES} pages without reaching known discussions");
+                batch.troubles.push(format!("{read}; older changes may be missing"));
             }
         }
         // Only the times of discussions count, because a reply may be newer than the last change that its discussion

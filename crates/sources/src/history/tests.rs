@@ -85,7 +85,7 @@ async fn history_ends_at_its_span_in_each_place() {
 }
 
 #[tokio::test]
-async fn pages_newer_than_the_history_are_skipped() {
+async fn posts_newer_than_the_history_are_skipped() {
     let pages = Hourly { places: vec!["a"], count: 1_000, newer: 25, ..Hourly::default() };
     let (ids, _) = read(&spec(&pages, HOUR * 24), None, 100).await;
     assert_eq!((ids.len(), ids[0].as_str(), ids[24].as_str()), (25, "a-25", "a-49"));

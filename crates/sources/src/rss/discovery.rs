@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn page_links_to_its_feed() {
+    fn feed_url_is_found_only_in_feed_links_of_a_page() {
         let base: Url = "https://blog.example/posts/".parse().unwrap();
         for (page, expected) in [
             (

@@ -11,16 +11,12 @@ interface NameFieldProps {
   error: string | undefined;
 }
 
-/** A name that routes refer to. */
+/** A name that cannot be changed later. */
 export function NameField({ value, example, kept, onChange, error }: NameFieldProps) {
   return (
     <Field
       label="Name"
-      hint={
-        kept
-          ? "The name cannot be changed, because routes refer to it."
-          : `Short and unique, for example ${example}`
-      }
+      hint={kept ? "The name cannot be changed." : `Short and unique, for example ${example}`}
       error={error}
     >
       {(ids) => (

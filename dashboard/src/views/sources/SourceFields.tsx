@@ -49,10 +49,10 @@ function isMain({ key, required, type }: SourceField): boolean {
 
 const SPANS: readonly [value: string, label: string][] = [
   ["0s", "Only new posts"],
-  ["1d", "Also the last day"],
-  ["7d", "Also the last 7 days"],
-  ["30d", "Also the last 30 days"],
-  ["90d", "Also the last 90 days"],
+  ["1d", "New posts and the last day"],
+  ["7d", "New posts and the last 7 days"],
+  ["30d", "New posts and the last 30 days"],
+  ["90d", "New posts and the last 90 days"],
 ];
 
 interface HistoryInputProps {
@@ -71,7 +71,7 @@ function HistoryInput({ value, help, onChange }: HistoryInputProps) {
         <SelectInput
           {...ids}
           value={value}
-          options={isListed ? options : [...options, { value, label: `Also the last ${value}` }]}
+          options={isListed ? options : [...options, { value, label: `New posts and the last ${value}` }]}
           onChange={onChange}
         />
       )}
@@ -110,7 +110,9 @@ function SourceInput({ field, value, isSaved, error, onChange }: SourceInputProp
   return (
     <Field
       label={field.title}
-      hint={isSaved ? `A value is saved. Type to replace it. ${hint}` : hint}
+      hint={
+        isSaved ? `A value is saved. Enter it again to replace it or to use another server. ${hint}` : hint
+      }
       error={error}
     >
       {(ids) =>

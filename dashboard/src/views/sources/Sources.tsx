@@ -44,8 +44,8 @@ export function Sources() {
           ) : query.data.feeds.length === 0 ? (
             <EmptyState title="No sources">
               <p>
-                Add a web page, a feed, an account, a community, a repository or a video. Its posts appear
-                within seconds.
+                Add a web page, a feed, an account, a community, a repository or a video. The server starts to
+                read it within seconds.
               </p>
             </EmptyState>
           ) : (

@@ -140,7 +140,7 @@ describe("sources", () => {
     await user.click(screen.getByRole("button", { name: "Add source" }));
     const dialog = await screen.findByRole("dialog", { name: "Add source" });
     await user.type(await within(dialog).findByLabelText("Feeds"), "https://a.org");
-    await user.selectOptions(within(dialog).getByLabelText("Posts to read"), "Also the last 7 days");
+    await user.selectOptions(within(dialog).getByLabelText("Posts to read"), "New posts and the last 7 days");
     await user.click(within(dialog).getByRole("button", { name: "Add source" }));
     await waitFor(() =>
       expect(state.world.sourceWorld.managed[0]?.settings).toMatchObject({ history: "7d" }),

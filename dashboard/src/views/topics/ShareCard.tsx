@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { Sparkline } from "@/charts/Sparkline";
-import { compact, count, percent, signed } from "@/lib/format";
+import { compact, count, percent, plural, signed } from "@/lib/format";
 import { allOf } from "@/lib/metrics";
 import { rangeLabel } from "@/lib/rangeLabel";
 import { parseSearch, type Search } from "@/lib/search";
@@ -21,7 +21,7 @@ export function ShareCard({ search }: { search: Search }) {
         <Skeleton className="h-44" />
       ) : mentions === 0 ? (
         <EmptyState title="No posts match a topic in this period">
-          <p>{count(posts)} posts arrived. Choose a longer range or broaden a query.</p>
+          <p>This period has {plural(posts, "post")}. Choose a longer range or broaden a query.</p>
         </EmptyState>
       ) : (
         <ShareTable shares={shares} search={search} />

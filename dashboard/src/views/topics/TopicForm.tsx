@@ -73,7 +73,9 @@ export function TopicForm({ before, onDone }: TopicFormProps) {
       </Field>
       <Field
         label="Query"
-        hint={'All of: words, "phrases", #tags, @names, prefix*. Also: OR, -not, ( ), lang: source: author:'}
+        hint={
+          'All of: words, "phrases", #tags, @names, prefix*. Also: OR, -not, ( ), NEAR/5, {Exact}, raw:"C++", lang:, source:, author:, site:'
+        }
         error={mistake ? undefined : fieldError(save.error, "query")}
       >
         {(ids) => (
@@ -103,7 +105,9 @@ export function TopicForm({ before, onDone }: TopicFormProps) {
           />
         )}
       </Field>
-      {!before && (
+      {before ? (
+        <p className="text-xs text-quiet">Stored posts are matched again when the query changes.</p>
+      ) : (
         <CheckBox checked={backfill} onChange={setBackfill}>
           Also match stored posts
         </CheckBox>

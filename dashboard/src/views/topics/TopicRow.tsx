@@ -54,7 +54,7 @@ export function TopicRow({ topic, onEdit }: { topic: Topic; onEdit: () => void }
             <EditRemove
               name={name}
               title={`Remove the topic ${name}?`}
-              text="The matches and counts of this topic are deleted. The posts are kept."
+              text="The matches and counts of this topic are deleted. The posts are kept. Alert rules about this topic fail until a topic with this name is added."
               remove={remove}
               onEdit={onEdit}
             />

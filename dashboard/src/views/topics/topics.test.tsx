@@ -119,11 +119,22 @@ describe("topics", () => {
     await settled();
     const [topic] = state.world.topics.topics;
     if (topic) topic.posts = { ...topic.posts, total: 4 };
+    const earlier = () =>
+      state.requests.filter((line) => line.includes("/api/topics/share?") && !line.includes("period="));
+    const before = earlier();
+    expect(before).not.toHaveLength(0);
     publish(makePost({ id: "new", at: Date.now(), content: "Acme again" }));
     expect(await screen.findByText("4 posts in total")).toBeTruthy();
     // The share of voice is refetched with the totals.
     const row = await screen.findByRole("row", { name: /^acme/ });
     await waitFor(() => expect(row.textContent).toContain("75.0%"));
+    // The shares of the earlier period are not.
+    await settled();
+    expect(
+      earlier()
+        .slice(before.length)
+        .filter((line) => before.includes(line)),
+    ).toEqual([]);
   });
 
   it("figures are refetched when stored posts have been matched", async () => {

@@ -42,7 +42,10 @@ export function useShares(search: Search) {
     tz: window.period === "day" ? zone() : undefined,
   });
   // The shares change with the totals, while posts arrive and during a backfill.
-  const matched = useTopicsQuery().data?.map(({ posts }) => posts.total);
+  const topics = useTopicsQuery().data;
+  const matched = topics?.map(({ posts }) => posts.total);
+  // Without a backfill the earlier period seldom changes, and the periodic refetch is sufficient.
+  const matchedBefore = topics?.some(({ backfill }) => backfill.running) ? matched : undefined;
   const later = useQuery({
     queryKey: keys.topics.shares({ ...bounds(window.start, window.end), period: window.period }, matched),
     queryFn: ({ signal }) =>
@@ -50,7 +53,7 @@ export function useShares(search: Search) {
     placeholderData: keepPreviousData,
   });
   const before = useQuery({
-    queryKey: keys.topics.shares(bounds(window.before, window.beforeEnd - missing), matched),
+    queryKey: keys.topics.shares(bounds(window.before, window.beforeEnd - missing), matchedBefore),
     queryFn: ({ signal }) => getTopicShares(bounds(window.before, window.beforeEnd - missing), signal),
     placeholderData: keepPreviousData,
   });

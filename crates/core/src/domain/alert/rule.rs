@@ -83,7 +83,8 @@ impl RuleSpec {
         self.distinct != Distinct::Posts && self.condition != Condition::Absence
     }
 
-    /// Whether too few authors keep the rule from firing. A window with few or no posts always has few authors.
+    /// Whether the rule requires a minimum number of authors. Rules that fire on few or no posts do not, because a
+    /// window with few posts always has few authors.
     pub fn needs_authors(&self) -> bool {
         let few_posts_fire = match self.condition {
             Condition::Absence => true,

@@ -188,7 +188,7 @@ impl Managed for InhibitRule {
             checks.require(!matchers.is_empty(), field, "must have at least one matcher");
             checks.matchers(field, matchers);
         }
-        checks.require(self.equal.len() <= MAX_EQUAL, "equal", format!("must be at most {MAX_EQUAL} labels"));
+        checks.require(self.equal.len() <= MAX_EQUAL, "equal", format!("must have at most {MAX_EQUAL} labels"));
         let labels = self.equal.iter().all(|label| (1..=100).contains(&label.len()));
         checks.require(labels, "equal", "must be label names of 1 to 100 bytes");
         checks.0

@@ -205,7 +205,7 @@ impl Managed for Route {
         checks.require(
             self.group_by.len() <= MAX_GROUP_BY,
             "group_by",
-            format!("must be at most {MAX_GROUP_BY} labels"),
+            format!("must have at most {MAX_GROUP_BY} labels"),
         );
         let labels = self.group_by.iter().all(|label| (1..=100).contains(&label.len()));
         checks.require(labels, "group_by", "must be label names of 1 to 100 bytes");

@@ -54,7 +54,9 @@ export function AlertHeader({ alert, actions }: { alert: AlertDetail; actions: R
           <span className="font-medium">
             <bdi>{acknowledgedText(alert.acknowledged.by)}</bdi>
           </span>{" "}
-          <span className="text-quiet">at {exact(alert.acknowledged.at)}. Reminders stop.</span>
+          <span className="text-quiet">
+            at {exact(alert.acknowledged.at)}. Reminders stop, except to Alertmanager.
+          </span>
           {alert.acknowledged.note && (
             <span className="block whitespace-pre-line [overflow-wrap:anywhere]">
               {alert.acknowledged.note}

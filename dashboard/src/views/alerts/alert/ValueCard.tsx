@@ -67,7 +67,7 @@ function Course({ alert, rule, shown }: { alert: AlertDetail; rule: Rule; shown:
     return (
       <div className="grid h-full place-content-center">
         <EmptyState title="No data">
-          <p>The data of this period was deleted at the end of its retention period.</p>
+          <p>The posts were deleted at the end of their retention period, or the rule was changed.</p>
         </EmptyState>
       </div>
     );

@@ -66,13 +66,17 @@ export function InhibitForm({ before, onDone }: InhibitFormProps) {
         {(ids) => <SelectInput {...ids} value={mode} options={MODES} onChange={setMode} />}
       </Field>
       <MatcherInputs
-        legend="While alerts with these labels fire"
+        legend={mode === "first" ? "Of alerts with these labels" : "While alerts with these labels fire"}
         matchers={source}
         onChange={setSource}
         error={fieldError(save.error, "source_matchers")}
       />
       <MatcherInputs
-        legend="Suppress notifications of alerts with these labels"
+        legend={
+          mode === "first"
+            ? "and alerts with these labels, only the first to fire sends notifications"
+            : "Suppress notifications of alerts with these labels"
+        }
         matchers={target}
         onChange={setTarget}
         error={fieldError(save.error, "target_matchers")}

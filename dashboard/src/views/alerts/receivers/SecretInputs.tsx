@@ -55,7 +55,13 @@ function Secret({ field: { label, hint, required }, isKept, value, onChange, err
   return (
     <Field
       label={label}
-      hint={removed ? "Removed on save." : isKept ? "A value is stored. Leave empty to keep it." : hint}
+      hint={
+        removed
+          ? "Removed on save."
+          : isKept
+            ? "A value is stored. Leave empty to keep it. Enter it again if you change the destination."
+            : hint
+      }
       error={error}
     >
       {(ids) => (

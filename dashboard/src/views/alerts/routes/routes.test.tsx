@@ -191,4 +191,17 @@ describe("inhibition rules", () => {
     await user.click(within(question).getByRole("button", { name: "Remove" }));
     expect(await screen.findByText("No inhibition rules")).toBeTruthy();
   });
+
+  it("inhibition form explains the mode of the first alert", async () => {
+    const { user } = open("/alerts/routes");
+    await user.click(await screen.findByRole("button", { name: "Add inhibition rule" }));
+    const form = within(await screen.findByRole("dialog", { name: "Add inhibition rule" }));
+    expect(form.getByRole("group", { name: "While alerts with these labels fire" })).toBeTruthy();
+    await user.selectOptions(
+      form.getByLabelText("Which alerts suppress others"),
+      "The alert that fires first",
+    );
+    expect(form.queryByRole("group", { name: "While alerts with these labels fire" })).toBeNull();
+    expect(form.getByRole("group", { name: /only the first to fire sends notifications/ })).toBeTruthy();
+  });
 });

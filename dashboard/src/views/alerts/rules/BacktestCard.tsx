@@ -79,7 +79,7 @@ function Result({ result, rule, shown }: { result: Backtest; rule: RuleDraft; sh
         {track.points.every(({ value }) => value == null) ? (
           <div className="grid h-full place-content-center">
             <EmptyState title="Not enough posts">
-              <p>No window has enough posts. Choose a longer window or a lower minimum of posts.</p>
+              <p>{emptyText(rule.kind)}</p>
             </EmptyState>
           </div>
         ) : (
@@ -101,6 +101,14 @@ function Result({ result, rule, shown }: { result: Backtest; rule: RuleDraft; sh
       )}
     </>
   );
+}
+
+/** Why no window has a value, and what to do. */
+function emptyText(kind: RuleDraft["kind"]): string {
+  const advice = "Choose a longer window or a lower minimum of posts.";
+  return kind === "spike"
+    ? `No window has enough posts, or the history is too short to know the usual number. ${advice}`
+    : `No window has enough posts. ${advice}`;
 }
 
 function FiringRow({ firing, text }: { firing: Firing; text: (value: number) => string }) {

@@ -17,8 +17,14 @@ const NO_DATA = [
   { value: "alert", label: "Alert" },
 ] as const satisfies readonly { value: Draft["noData"]; label: string }[];
 
+/** The kinds that have no value in a window without posts. */
+const WITHOUT_VALUE: ReadonlySet<Draft["kind"]> = new Set(["share", "ratio", "shift"]);
+const NO_EFFECT = "Has no effect on this metric";
+
 /** What a rule counts, and what it does without posts. */
 export function CountingInputs({ draft, onChange, error }: InputsProps) {
+  const { kind, direction } = draft;
+  const ignoresAuthors = kind === "absence" || (kind === "volume" && direction === "below");
   return (
     <div className="grid grid-cols-2 gap-3">
       <Field label="Count" error={fieldError(error, "distinct")}>
@@ -31,7 +37,11 @@ export function CountingInputs({ draft, onChange, error }: InputsProps) {
           />
         )}
       </Field>
-      <Field label="Minimum authors" hint="Default: 1" error={fieldError(error, "min_authors")}>
+      <Field
+        label="Minimum authors"
+        hint={ignoresAuthors ? NO_EFFECT : "Default: 1"}
+        error={fieldError(error, "min_authors")}
+      >
         {(ids) => (
           <input
             {...ids}
@@ -43,7 +53,11 @@ export function CountingInputs({ draft, onChange, error }: InputsProps) {
           />
         )}
       </Field>
-      <Field label="Without posts" error={fieldError(error, "no_data")}>
+      <Field
+        label="Without posts"
+        hint={WITHOUT_VALUE.has(kind) ? undefined : NO_EFFECT}
+        error={fieldError(error, "no_data")}
+      >
         {(ids) => (
           <SelectInput
             {...ids}

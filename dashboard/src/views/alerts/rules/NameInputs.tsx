@@ -35,7 +35,7 @@ export function NameInputs({ draft, onChange, error }: InputsProps) {
       </div>
       <Field
         label="Message"
-        hint="Placeholders: {{value}}, {{threshold}}, {{posts}}, {{baseline}}, {{window}}, {{scope}} and {{source}}"
+        hint="Placeholders: {{value}}, {{threshold}}, {{posts}}, {{baseline}}, {{window}}, {{scope}}, {{source}}, {{rule}} and {{severity}}"
         error={fieldError(error, "annotations")}
       >
         {(ids) => (

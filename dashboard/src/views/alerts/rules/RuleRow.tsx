@@ -54,7 +54,7 @@ export function RuleRow({ rule }: { rule: Rule }) {
             <ConfirmButton
               action="Remove"
               title={`Remove ${rule.name}?`}
-              text="The alerts of this rule stay in the history."
+              text="Its active alerts are resolved. All its alerts stay in the history."
               pending={remove.isPending}
               error={remove.error}
               onConfirm={() => remove.mutate()}

@@ -1,7 +1,7 @@
 import { DurationField } from "@/ui/DurationField";
 import { Field, fieldError } from "@/ui/Field";
 import { inputClass } from "@/ui/Input";
-import { asksFor, type InputsProps } from "./ruleDraft";
+import { asksFor, type Draft, type InputsProps } from "./ruleDraft";
 
 /** The window of a rule and the delay of its alert. */
 export function TimingInputs({ draft, onChange, error }: InputsProps) {
@@ -9,13 +9,14 @@ export function TimingInputs({ draft, onChange, error }: InputsProps) {
     <>
       <DurationField
         label="Window"
+        hint={windowHint(draft)}
         value={draft.window}
         presets={["5min", "15min", "1h", "6h", "1d"]}
         onChange={(window) => onChange({ window })}
         error={fieldError(error, "window")}
       />
       {draft.kind !== "absence" && (
-        <Field label="Minimum posts" hint="Don't alert below this" error={fieldError(error, "min_posts")}>
+        <Field label="Minimum posts" hint={minPostsHint(draft.kind)} error={fieldError(error, "min_posts")}>
           {(ids) => (
             <input
               {...ids}
@@ -39,6 +40,28 @@ export function TimingInputs({ draft, onChange, error }: InputsProps) {
       />
     </>
   );
+}
+
+/** The limits of the window. Rules that read single posts have shorter windows than rules that use counts. */
+function windowHint({ kind, scopeKind, distinct, minAuthors }: Draft): string {
+  if (kind === "spike") return "In whole minutes, up to 3 h";
+  const readsPosts = scopeKind === "author" || scopeKind === "text";
+  const comparesPosts = distinct === "texts" || distinct === "authors" || Number(minAuthors) > 1;
+  return readsPosts || comparesPosts ? "In whole minutes, up to 6 h" : "In whole minutes, up to 1 d";
+}
+
+/** Which posts the minimum applies to. */
+function minPostsHint(kind: Draft["kind"]): string {
+  switch (kind) {
+    case "volume":
+      return "Has no effect on this metric";
+    case "spike":
+      return "Don't alert with fewer of the posts to count";
+    case "shift":
+      return "Don't alert with fewer, also in the period before";
+    default:
+      return "Don't alert below this";
+  }
 }
 
 /** The timing settings for which most rules use the defaults. */

@@ -38,7 +38,11 @@ export function SilenceRow({ silence, now, onEdit }: SilenceRowProps) {
             <ConfirmButton
               action="End"
               title="End this silence?"
-              text="Matching alerts send notifications again."
+              text={
+                silence.state === "pending"
+                  ? "The silence is deleted before it starts."
+                  : "Matching alerts send notifications again, unless they are suppressed otherwise."
+              }
               pending={end.isPending}
               error={end.error}
               onConfirm={() => end.mutate()}

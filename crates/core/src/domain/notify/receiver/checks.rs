@@ -85,7 +85,7 @@ impl Checks {
                 self.require(
                     headers.len() <= MAX_HEADERS,
                     "channel.headers",
-                    format!("must be at most {MAX_HEADERS} headers"),
+                    format!("must have at most {MAX_HEADERS} headers"),
                 );
                 for (name, value) in headers {
                     self.header(&format!("channel.headers.{name}"), name, value);

@@ -226,7 +226,7 @@ impl Reader {
 
     fn labels(&mut self) -> Labels {
         let labels: Labels = self.take("labels").unwrap_or_default();
-        self.check("labels", labels.len() <= MAX_LABELS, || format!("must be at most {MAX_LABELS} labels"));
+        self.check("labels", labels.len() <= MAX_LABELS, || format!("must have at most {MAX_LABELS} labels"));
         for (name, value) in &labels {
             let field = format!("labels.{name}");
             self.check(&field, is_name(name), || "must have a name of letters, digits and _".to_owned());
@@ -241,7 +241,7 @@ impl Reader {
     fn annotations(&mut self) -> Labels {
         let annotations: Labels = self.take("annotations").unwrap_or_default();
         self.check("annotations", annotations.len() <= MAX_ANNOTATIONS, || {
-            format!("must be at most {MAX_ANNOTATIONS} annotations")
+            format!("must have at most {MAX_ANNOTATIONS} annotations")
         });
         for (name, text) in &annotations {
             let field = format!("annotations.{name}");

@@ -62,3 +62,10 @@ fn invalid_rule_reports_an_error_for_every_field() {
     };
     assert_eq!([of("5min"), of("1d")], [Ok(json!("1h")), Ok(json!("1d"))]);
 }
+
+#[test]
+fn error_of_too_many_labels_names_the_limit() {
+    let labels: serde_json::Map<String, serde_json::Value> = (0..21).map(|n| (format!("l{n}"), json!("x"))).collect();
+    let errors = RuleSpec::parse(json!({"name": "a", "kind": "absence", "labels": labels})).unwrap_err();
+    assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>(), ["labels: must have at most 20 labels"]);
+}
