@@ -337,6 +337,15 @@ export interface paths {
                         "application/json": components["schemas"]["Stored_InhibitRule"];
                     };
                 };
+                /** @description There are 1,000 objects of this kind */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -581,6 +590,15 @@ export interface paths {
                         "application/json": components["schemas"]["Stored_MuteTiming"];
                     };
                 };
+                /** @description There are 1,000 objects of this kind */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -823,6 +841,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["ReceiverView"];
+                    };
+                };
+                /** @description There are 1,000 receivers */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
                     };
                 };
                 422: {
@@ -1184,6 +1211,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["Stored_Route"];
+                    };
+                };
+                /** @description There are 1,000 objects of this kind */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
                     };
                 };
                 422: {
@@ -1821,6 +1857,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["SilenceView"];
+                    };
+                };
+                /** @description There are 1,000 silences */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
                     };
                 };
                 422: {
@@ -2956,6 +3001,15 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description The body did not arrive in time */
+                408: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description Too many items, values or bytes */
                 413: {
                     headers: {
@@ -3116,6 +3170,15 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description The page of another site sent the request */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -3255,6 +3318,15 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description The body did not arrive in time */
+                408: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description Too many posts or bytes */
                 413: {
                     headers: {
@@ -3274,6 +3346,15 @@ export interface paths {
                 };
                 /** @description A single invalid post */
                 422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The client sends too many requests */
+                429: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -4501,6 +4582,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["ManagedSourceView"];
+                    };
+                };
+                /** @description There are 1,000 added sources */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
                     };
                 };
                 422: {
@@ -5989,7 +6079,8 @@ export interface paths {
         };
         /**
          * Alertmanager: groups of alerts
-         * @description Returns the firing alerts, grouped by route and group labels. The parameters are those of `GET /api/v2/alerts`.
+         * @description Returns the firing alerts, grouped by route and group labels. The parameters are those of `GET /api/v2/alerts`,
+         *     except that `receiver` selects the groups of the matching receivers.
          */
         get: {
             parameters: {
@@ -6217,6 +6308,15 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description There are 1,000 silences */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -6349,7 +6449,44 @@ export interface paths {
                     };
                     content?: never;
                 };
+                /** @description Not a WebSocket handshake */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description No valid token or session */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The page of another site, or no permission to read */
                 403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The request has parameters */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Too many clients, or the server is shutting down */
+                503: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -7774,7 +7911,7 @@ export interface components {
             /**
              * Format: double
              * @description The most extreme value while the alert would have fired: the highest value, or the lowest if the direction is
-             *     `below`.
+             *     `below`. Windows without a value are left out; 0 if no window has a value.
              */
             peak: number;
             /**
@@ -9009,7 +9146,7 @@ export interface components {
             /**
              * Format: int64
              * @description The minimum number of different authors of the counted posts. With fewer authors the condition does not hold.
-             *     Default: 1.
+             *     Not used for an absence, or for a volume with the direction `below`. Default: 1.
              */
             min_authors?: number | null;
             /**
