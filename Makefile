@@ -119,7 +119,7 @@ budgets: build ## Measures the dashboard: size, start, long tasks, memory (BUDGE
 .PHONY: coverage
 coverage: test-tools dashboard/dist ## Prints line coverage of Rust and the dashboard.
 	@cargo llvm-cov --version >/dev/null 2>&1 || cargo install --locked cargo-llvm-cov
-	scripts/with-services cargo llvm-cov --locked --lib --bins --tests --summary-only
+	scripts/with-services cargo llvm-cov --locked --workspace --lib --bins --tests --summary-only
 	cd dashboard && npm run coverage
 
 $(NODE_MODULES): dashboard/package.json dashboard/package-lock.json

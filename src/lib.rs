@@ -16,7 +16,7 @@
 //!
 //! # Map
 //!
-//! Four crates in the folder `crates` contain the modules that need no role, so that they are compiled at the same time
+//! Four crates in the folder `crates` contain most modules that need no role, so that they are compiled at the same time
 //! and a change of a role does not compile them again. This crate exports their modules: `core` ([`domain`], [`clock`],
 //! [`language`], [`lifecycle`], [`outbound`], [`secrets`], [`telemetry`], [`terms`]), `storage` ([`sqlite`], [`redis`],
 //! [`store`], [`stream`]), [`inference`] and [`sources`].

@@ -116,7 +116,7 @@ impl Manager {
     /// kept until the next attempt, or if the process stops before it.
     ///
     /// # Errors
-    /// The first error. A permanent error ends the attempts.
+    /// The first transient error, or a permanent error, which ends the attempts.
     async fn forget_removed(&mut self) -> Result<(), StoreError> {
         let mut result = Ok(());
         for name in self.removed.clone() {

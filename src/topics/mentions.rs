@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::bounds::Bounds;
 use super::node::{Literal, Node, Phrase};
 use super::query::Query;
 use crate::domain::words::composed;
@@ -17,6 +19,8 @@ pub struct Words<'t> {
     joined: String,
     /// For each word, its position in `joined` and its range of bytes in the text.
     places: Vec<(usize, Range<usize>)>,
+    /// The composed text, which only literals need.
+    composed: OnceLock<Composed<'t>>,
 }
 
 impl<'t> Words<'t> {
@@ -33,7 +37,7 @@ impl<'t> Words<'t> {
                 joined.push(' ');
             }
         }
-        Self { text, joined, places }
+        Self { text, joined, places, composed: OnceLock::new() }
     }
 
     /// The ranges of bytes at which the text contains terms of `query`, in the order of the text. Terms that must not
@@ -52,7 +56,7 @@ impl<'t> Words<'t> {
             Node::Text(pattern) => self.pattern(pattern, found),
             Node::Phrase(phrase) => self.phrase(phrase, found),
             Node::Near(near) => near.groups.iter().flatten().for_each(|phrase| self.phrase(phrase, found)),
-            Node::Literal(Literal { text, .. }) => self.literal(text, found),
+            Node::Literal(literal) => self.literal(literal, found),
             Node::Not(_) | Node::Author(_) | Node::Source(_) | Node::Lang(_) | Node::Field(_) | Node::Labels(_) => {}
         }
     }
@@ -75,20 +79,15 @@ impl<'t> Words<'t> {
     }
 
     /// Adds the ranges of a literal. Like the matcher, this compares the composed text with the composed literal.
-    fn literal(&self, literal: &str, found: &mut Vec<Range<usize>>) {
-        let literal = composed(literal);
-        if let Cow::Borrowed(text) = composed(self.text) {
-            found.extend(text.match_indices(&*literal).map(|(at, part)| at..at + part.len()));
-            return;
-        }
-        // No character is composed of parts of two graphemes, so each grapheme is composed separately. This gives the
-        // position of each grapheme in the composed text.
-        let (mut joined, mut places) = (String::new(), Vec::new());
-        for (at, grapheme) in self.text.grapheme_indices(true) {
-            places.push((joined.len(), at..at + grapheme.len()));
-            joined.push_str(&composed(grapheme));
-        }
-        found.extend(joined.match_indices(&*literal).filter_map(|(at, part)| within(&places, at, at + part.len())));
+    fn literal(&self, literal: &Literal, found: &mut Vec<Range<usize>>) {
+        let (bounds, literal) = (Bounds::of(literal), composed(&literal.text));
+        let composed = self.composed.get_or_init(|| Composed::of(self.text));
+        let ranges = composed.text.match_indices(&*literal).map(|(at, part)| at..at + part.len());
+        let ranges = ranges.filter(|range| bounds.hold(&composed.text, range));
+        found.extend(ranges.filter_map(|range| match &composed.places {
+            Some(places) => within(places, range.start, range.end),
+            None => Some(range),
+        }));
     }
 
     fn phrase(&self, phrase: &Phrase, found: &mut Vec<Range<usize>>) {
@@ -99,6 +98,29 @@ impl<'t> Words<'t> {
                 found.push(first.1.start..last.1.end);
             }
         }
+    }
+}
+
+/// A text in composed form (NFC).
+struct Composed<'t> {
+    text: Cow<'t, str>,
+    /// For each grapheme, its position in `text` and its range of bytes in the original text. `None` if `text` is the
+    /// original text.
+    places: Option<Vec<(usize, Range<usize>)>>,
+}
+
+impl<'t> Composed<'t> {
+    fn of(text: &'t str) -> Self {
+        if let Cow::Borrowed(text) = composed(text) {
+            return Self { text: Cow::Borrowed(text), places: None };
+        }
+        // No character is composed of parts of two graphemes, so each grapheme is composed separately.
+        let (mut joined, mut places) = (String::new(), Vec::new());
+        for (at, grapheme) in text.grapheme_indices(true) {
+            places.push((joined.len(), at..at + grapheme.len()));
+            joined.push_str(&composed(grapheme));
+        }
+        Self { text: Cow::Owned(joined), places: Some(places) }
     }
 }
 
@@ -133,7 +155,8 @@ mod tests {
             ("cafe", "das CAFÉ", &["CAFÉ"]),
             ("東京", "私は東京が好き", &["東京"]),
             ("source:web", "acme", &[]),
-            ("{tệ}", "dịch vụ tệ quá", &["tệ"]),
+            ("{us}", "Trust me, I love us", &["us"]),
+            ("{tệ}", "dịch vụ tệ quá, tệp", &["tệ"]),
             ("{tệ}", "vu\u{323} te\u{323}\u{302} qua\u{301}", &["te\u{323}\u{302}"]),
             ("{te\u{323}\u{302}}", "dịch vụ tệ quá", &["tệ"]),
             ("raw:\"C++ tệ\"", "qua\u{301} C++ te\u{323}\u{302}!", &["C++ te\u{323}\u{302}"]),

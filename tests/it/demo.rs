@@ -10,7 +10,7 @@ use crate::process::{Process, command, within};
 use crate::services::{Shared, number};
 
 /// Fewer posts than by default, because a debug build classifies slowly.
-const POSTS: &str = "ingester.demo_posts=8000";
+const POSTS: &str = "ingester.demo_posts=12000";
 
 /// Counts the sessions of Postgres that wait for a lock.
 const WAITS_FOR_A_LOCK: &str =
@@ -38,7 +38,7 @@ async fn check_demonstration_and_its_removal(folder: &Path, settings: &[String])
     let process = Process::start(folder, settings).await;
     let ready = state(&process, "ready").await;
     let planned = ready["planned"].as_u64().expect("a number");
-    assert!((6_500..9_500).contains(&planned) && ready["stored"] == planned, "{ready}");
+    assert!((9_500..14_500).contains(&planned) && ready["stored"] == planned, "{ready}");
     assert_eq!((ready["topics"].as_array().map(Vec::len), ready["rules"].as_array().map(Vec::len)), (Some(3), Some(3)));
     let week = process.get("/api/sentiment/aggregate?period=day&start_date=2020-01-01T00:00:00Z").await;
     assert!(week["status"] == 422 || week["summary"]["total_posts"].as_u64() >= Some(planned), "{week}");

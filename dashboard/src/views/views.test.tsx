@@ -126,6 +126,17 @@ describe("alerts", () => {
     expect(screen.getByText(/\{\{source\}\}, \{\{rule\}\} and \{\{severity\}\}$/)).toBeTruthy();
   });
 
+  it("rule of a share counts only a part of the posts", async () => {
+    const { user } = open("/alerts/rules/new");
+    const counted = () => screen.getByLabelText<HTMLSelectElement>("Posts to count");
+    const labels = () => [...counted().options].map((option) => option.label);
+    await user.selectOptions(await screen.findByLabelText("Metric"), "Number of posts");
+    await user.selectOptions(counted(), "All posts");
+    await user.selectOptions(screen.getByLabelText("Metric"), "Share of posts");
+    expect(counted().value).toBe("sentiment:negative");
+    expect(labels()).not.toContain("All posts");
+  });
+
   it("active alert shows its value and links to its page", async () => {
     const now = Date.now();
     state.world.alerts.push({

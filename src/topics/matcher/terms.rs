@@ -11,9 +11,10 @@ use rustc_hash::FxHashMap;
 
 use super::lists::{Lists, Marks};
 use crate::domain::Subject;
-use crate::domain::words::{composed, is_bounded};
+use crate::domain::words::composed;
 use crate::terms::stop_words::is_stop_word;
 use crate::terms::text::{fold, is_unspaced};
+use crate::topics::bounds::Bounds;
 use crate::topics::node::Literal;
 
 /// The number of every word that occurs in no term.
@@ -57,13 +58,6 @@ struct Finder {
     first: u32,
 }
 
-/// Which ends of a literal must be at a word boundary.
-#[derive(Clone, Copy)]
-struct Bounds {
-    start: bool,
-    end: bool,
-}
-
 impl Terms {
     /// The number of terms. The numbers of terms are less than this.
     pub fn count(&self) -> usize {
@@ -94,7 +88,7 @@ impl Terms {
         if let Some(literals) = &self.literals.automaton {
             let content = composed(subject.content);
             for literal in literals.find_overlapping_iter(&*content) {
-                if self.bounds[literal.pattern()].hold(&content, literal.range()) {
+                if self.bounds[literal.pattern()].hold(&content, &literal.range()) {
                     found.add(self.literals.first + literal.pattern().as_u32());
                 }
             }
@@ -117,16 +111,6 @@ fn is_variety(lang: &str, tag: &str) -> bool {
     lang.len() >= tag.len()
         && lang[..tag.len()].eq_ignore_ascii_case(tag)
         && lang.get(tag.len()).is_none_or(|next| matches!(next, b'-' | b'_'))
-}
-
-impl Bounds {
-    /// Whether the required word boundaries exist around a literal at `range`.
-    fn hold(self, text: &str, range: std::ops::Range<usize>) -> bool {
-        let is_word = |c: Option<char>| c.is_some_and(is_bounded);
-        let before = is_word(text[..range.start].chars().next_back());
-        let after = is_word(text[range.end..].chars().next());
-        !(self.start && before || self.end && after)
-    }
 }
 
 /// A term, by its number among the terms of its kind. [`TermsBuilder::number`] gives its number among all terms.
@@ -276,14 +260,6 @@ impl Finder {
             patterns => Some(AhoCorasick::builder().match_kind(MatchKind::Standard).build(patterns)?),
         };
         Ok(Self { automaton, first })
-    }
-}
-
-impl Bounds {
-    fn of(literal: &Literal) -> Self {
-        // Characters that are not part of a word need a boundary only in whole words, such as the last one of {C++}.
-        let is_word = |c: Option<char>| c.is_some_and(|c| is_bounded(c) || literal.whole_words && !c.is_alphanumeric());
-        Self { start: is_word(literal.text.chars().next()), end: is_word(literal.text.chars().next_back()) }
     }
 }
 

@@ -157,7 +157,7 @@ impl Running {
 #[cfg(unix)]
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail if the command has ended.
+        // Both have no effect if the command has ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -105,10 +105,9 @@ function Result({ result, rule, shown }: { result: Backtest; rule: RuleDraft; sh
 
 /** Why no window has a value, and what to do. */
 function emptyText(kind: RuleDraft["kind"]): string {
-  const advice = "Choose a longer window or a lower minimum of posts.";
   return kind === "spike"
-    ? `No window has enough posts, or the history is too short to know the usual number. ${advice}`
-    : `No window has enough posts. ${advice}`;
+    ? "The history is too short to know the usual number. Choose a shorter window, or wait until there are more posts."
+    : "No window has posts. Choose a longer window or a wider scope.";
 }
 
 function FiringRow({ firing, text }: { firing: Firing; text: (value: number) => string }) {

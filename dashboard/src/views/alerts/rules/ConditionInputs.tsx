@@ -2,7 +2,7 @@ import { Field, fieldError } from "@/ui/Field";
 import { inputClass } from "@/ui/Input";
 import { SelectInput } from "@/ui/SelectInput";
 import { asksFor, type InputsProps } from "./ruleDraft";
-import { CLASSES, KINDS } from "./ruleWords";
+import { CLASSES, KINDS, PARTS } from "./ruleWords";
 
 const DIRECTIONS = [
   { value: "above", label: "above" },
@@ -21,14 +21,26 @@ export function ConditionInputs({ draft, onChange, error }: InputsProps) {
               {...ids}
               value={draft.kind}
               options={KINDS}
-              onChange={(kind) => onChange({ kind, threshold: USUAL[kind], recovery: "" })}
+              onChange={(kind) =>
+                onChange({
+                  kind,
+                  threshold: USUAL[kind],
+                  recovery: "",
+                  of: asksFor(kind).percent && draft.of === "posts" ? "sentiment:negative" : draft.of,
+                })
+              }
             />
           )}
         </Field>
         {asks.class && (
           <Field label="Posts to count" error={fieldError(error, "of")}>
             {(ids) => (
-              <SelectInput {...ids} value={draft.of} options={CLASSES} onChange={(of) => onChange({ of })} />
+              <SelectInput
+                {...ids}
+                value={draft.of}
+                options={asks.percent ? PARTS : CLASSES}
+                onChange={(of) => onChange({ of })}
+              />
             )}
           </Field>
         )}

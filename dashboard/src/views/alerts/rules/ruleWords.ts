@@ -12,11 +12,14 @@ export const KINDS = [
   { value: "absence", label: "No posts" },
 ] as const satisfies readonly { value: RuleDraft["kind"]; label: string }[];
 
-export const CLASSES = [
-  { value: "posts", label: "All posts" },
+/** The posts whose share of all posts a rule can measure. */
+export const PARTS = [
   ...SENTIMENTS.map((label) => ({ value: `sentiment:${label}`, label: `${sentence(label)} posts` })),
   ...EMOTIONS.map((label) => ({ value: `emotion:${label}`, label: `Posts with ${label}` })),
 ];
+
+/** The posts that a rule can count. */
+export const CLASSES = [{ value: "posts", label: "All posts" }, ...PARTS];
 
 export const SEVERITIES = [
   { value: "info", label: "Info" },
