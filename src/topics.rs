@@ -7,7 +7,6 @@
 //! New and changed topics get a separate small matcher immediately, until the matcher of all topics is rebuilt in the
 //! background.
 
-mod bounds;
 mod matcher;
 mod mentions;
 mod node;

@@ -6,7 +6,6 @@ use std::sync::OnceLock;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::bounds::Bounds;
 use super::node::{Literal, Node, Phrase};
 use super::query::Query;
 use crate::domain::words::composed;
@@ -78,11 +77,11 @@ impl<'t> Words<'t> {
         }
     }
 
-    /// Adds the ranges of a literal. Like the matcher, this compares the composed text with the composed literal.
+    /// Adds the ranges of a literal. Like the matcher, this searches the composed text.
     fn literal(&self, literal: &Literal, found: &mut Vec<Range<usize>>) {
-        let (bounds, literal) = (Bounds::of(literal), composed(&literal.text));
+        let bounds = literal.bounds();
         let composed = self.composed.get_or_init(|| Composed::of(self.text));
-        let ranges = composed.text.match_indices(&*literal).map(|(at, part)| at..at + part.len());
+        let ranges = composed.text.match_indices(&literal.text).map(|(at, part)| at..at + part.len());
         let ranges = ranges.filter(|range| bounds.hold(&composed.text, range));
         found.extend(ranges.filter_map(|range| match &composed.places {
             Some(places) => within(places, range.start, range.end),

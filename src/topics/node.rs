@@ -1,6 +1,7 @@
 //! Queries as syntax trees.
 
 use crate::domain::LabelSet;
+use crate::domain::words::Bounds;
 
 /// A condition of a query.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,11 +52,10 @@ pub struct Near {
     pub ordered: bool,
 }
 
-/// A text that is searched for with the case, the accents and the punctuation of the query. It is composed (NFC), without
-/// the other steps of normalisation.
+/// A text that is searched for with the case, the accents and the punctuation of the query.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Literal {
-    /// The text, with the case of the query.
+    /// The composed text (NFC), with the case of the query.
     pub text: String,
     /// Whether the occurrence must begin and end at a word boundary.
     pub whole_words: bool,
@@ -105,6 +105,20 @@ impl Comparison {
             Self::More => number > other,
             Self::AtLeast => number >= other,
         }
+    }
+}
+
+impl Literal {
+    /// The word boundaries that an occurrence needs.
+    pub fn bounds(&self) -> Bounds {
+        let bounds = Bounds::of(&self.text);
+        if !self.whole_words {
+            return bounds;
+        }
+        // In whole words, characters that are not part of a word need a boundary too, such as the last one of {C++}.
+        let is_sign = |c: Option<char>| c.is_some_and(|c| !c.is_alphanumeric());
+        let (first, last) = (self.text.chars().next(), self.text.chars().next_back());
+        Bounds { start: bounds.start || is_sign(first), end: bounds.end || is_sign(last) }
     }
 }
 

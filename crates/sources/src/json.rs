@@ -24,7 +24,7 @@ use super::fetch::{Fetcher, json, refusal, shown};
 use super::history::Past;
 use super::known::{Known, Novelty};
 use super::mapping::{Mapping, Path, Reading};
-use super::paging::next_page;
+use super::paging::{next_page, pages_exhausted};
 use super::polled::{Poll, Polled};
 use super::rss::limits;
 use super::{Batch, SourceError, SourceSpec};
@@ -247,8 +247,7 @@ impl Endpoint {
             };
             let Some(next) = next.filter(|next| !is_first && visited.insert(next.clone())) else { break };
             if page == MAX_PAGES {
-                let read = format!("read {MAX_PAGES} pages without reaching known items");
-                batch.troubles.push(format!("{read}; older items may be missing"));
+                batch.troubles.push(pages_exhausted(MAX_PAGES, "items", "older items"));
                 break;
             }
             match shared.request(&next, HeaderMap::new()).await {

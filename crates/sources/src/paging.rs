@@ -1,9 +1,15 @@
-//! Finds links to further pages in the `Link` header (RFC 8288).
+//! Further pages of an answer: links in the `Link` header (RFC 8288), and the limit of pages.
 
 use reqwest::header::LINK;
 use url::Url;
 
 use sentistream_core::outbound::Answer;
+
+/// The warning of a poll that read the maximum number of pages and reached no item of an earlier poll. `known` are the
+/// items that it searched for, and `older` are those that it may not have read.
+pub fn pages_exhausted(pages: usize, known: &str, older: &str) -> String {
+    format!("read {pages} pages without reaching known {known}; {older} may be missing")
+}
 
 /// The URL of the page after the page in `answer`, if a link has the relation `next`.
 pub fn next_page(answer: &Answer) -> Option<Url> {

@@ -19,6 +19,7 @@ use url::Url;
 
 use super::fetch::Fetcher;
 use super::history::Past;
+use super::paging::pages_exhausted;
 use super::polled::{Poll, Polled};
 use super::{Batch, SourceError, SourceSpec};
 use sentistream_core::clock::Clock;
@@ -132,8 +133,8 @@ impl Reddit {
             }
             // After the last item that Reddit lists, `after` is missing although there are older items.
             if number == MAX_PAGES {
-                let read = format!("{path}: read {MAX_PAGES} pages without reaching known items");
-                batch.troubles.push(format!("{read}; older items may be missing"));
+                let trouble = pages_exhausted(MAX_PAGES, "items", "older items");
+                batch.troubles.push(format!("{path}: {trouble}"));
             }
             if after.is_none() {
                 break;

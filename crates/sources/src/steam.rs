@@ -18,6 +18,7 @@ use url::Url;
 
 use super::fetch::{Fetcher, json};
 use super::history::Past;
+use super::paging::pages_exhausted;
 use super::polled::{Poll, Polled};
 use super::schedule::{PollSchedule, Report};
 use super::{Batch, SourceError, SourceSpec};
@@ -181,8 +182,8 @@ impl Steam {
                 _ => break,
             }
             if number == MAX_PAGES {
-                let read = format!("the app {app}: read {MAX_PAGES} pages without reaching known reviews");
-                batch.troubles.push(format!("{read}; older reviews may be missing"));
+                let trouble = pages_exhausted(MAX_PAGES, "reviews", "older reviews");
+                batch.troubles.push(format!("the app {app}: {trouble}"));
             }
         }
         if let (true, true, Some((oldest, _))) = (is_first, fresh.len() >= PAGE, fresh.keys().next()) {

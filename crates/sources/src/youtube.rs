@@ -29,6 +29,7 @@ use url::Url;
 use super::fetch::{Fetcher, json};
 use super::history::Past;
 use super::known::{Known, Novelty};
+use super::paging::pages_exhausted;
 use super::polled::{Poll, Polled};
 use super::schedule::{PollSchedule, Report};
 use super::{Batch, SourceError, SourceSpec};
@@ -208,8 +209,8 @@ impl Shared {
                 break;
             }
             if number == MAX_PAGES {
-                let read = format!("{place}: read {MAX_PAGES} pages without reaching known comments");
-                batch.troubles.push(format!("{read}; older comments may be missing"));
+                let trouble = pages_exhausted(MAX_PAGES, "comments", "older comments");
+                batch.troubles.push(format!("{place}: {trouble}"));
             }
         }
         if is_first && token.is_some() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::alerts::AlertsOptions;
 use crate::config::{self, Config};
 use crate::domain::Sentiment;
+use crate::domain::alert::rule::LONGEST_SPIKE;
 use crate::domain::alert::{Class, Condition, Direction, Distinct, GroupBy, Labels, NoData, RuleSpec, Scope, Severity};
 
 use super::instance;
@@ -14,9 +15,6 @@ const LEASE_INTERVALS: u32 = 3;
 
 /// The maximum interval between two evaluations of a rule.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
-
-/// The maximum window of a rule for spikes.
-const LONGEST_SPIKE: Duration = Duration::from_secs(3 * 3_600);
 
 /// The default rules recover below this fraction of their threshold.
 const RECOVERY: f64 = 0.8;

@@ -3,7 +3,6 @@
 //! Whole words are looked up in a table. Phrases are compared at the places where their rarest word occurs. An
 //! automaton finds the beginnings and parts of words.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
@@ -11,10 +10,9 @@ use rustc_hash::FxHashMap;
 
 use super::lists::{Lists, Marks};
 use crate::domain::Subject;
-use crate::domain::words::composed;
+use crate::domain::words::{Bounds, composed};
 use crate::terms::stop_words::is_stop_word;
 use crate::terms::text::{fold, is_unspaced};
-use crate::topics::bounds::Bounds;
 use crate::topics::node::Literal;
 
 /// The number of every word that occurs in no term.
@@ -236,14 +234,13 @@ impl TermsBuilder {
         }
         let mut literals: Vec<(&Literal, &u32)> = self.literals.iter().collect();
         literals.sort_unstable_by_key(|(_, number)| **number);
-        let texts: Vec<Cow<'_, str>> = literals.iter().map(|(literal, _)| composed(&literal.text)).collect();
-        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+        let texts: Vec<&str> = literals.iter().map(|(literal, _)| &*literal.text).collect();
         Ok(Terms {
             phrases: Lists::new(by_word),
             phrase_words,
             parts: Finder::new(&in_order(&self.parts), part)?,
             literals: Finder::new(&texts, literal)?,
-            bounds: literals.iter().map(|(literal, _)| Bounds::of(literal)).collect(),
+            bounds: literals.iter().map(|(literal, _)| literal.bounds()).collect(),
             authors: numbered(&self.authors, TermId::Author).into_iter().collect(),
             sources: numbered(&self.sources, TermId::Source).into_iter().collect(),
             languages: numbered(&self.languages, TermId::Language),

@@ -4,6 +4,7 @@ use super::super::node::{Comparison, Field, Glob, Literal, Near, Node, Phrase};
 use super::{Fault, OPERAND};
 use crate::domain::LabelSet;
 use crate::domain::label::LabelError;
+use crate::domain::words::composed;
 use crate::terms::text::{MARKS, fold, is_unspaced, normal, words_of};
 
 /// The minimum number of consecutive letters in a word with wildcards. With fewer letters the word would match nearly
@@ -63,7 +64,7 @@ pub fn exact(text: &str, position: usize) -> Result<Node, Fault> {
     if !text.chars().any(char::is_alphanumeric) {
         return Err(Fault::new(position, "expected a word between { and }"));
     }
-    Ok(Node::Literal(Literal { text: text.trim().to_owned(), whole_words: true }))
+    Ok(Node::Literal(Literal { text: composed(text.trim()).into_owned(), whole_words: true }))
 }
 
 /// A warning about a likely mistake in a valid word.
@@ -88,7 +89,7 @@ pub fn field(name: &str, value: &str, position: usize) -> Result<Node, Fault> {
     }
     let lower = value.trim().to_lowercase();
     let field = match name {
-        "raw" => return Ok(Node::Literal(Literal { text: value.to_owned(), whole_words: false })),
+        "raw" => return Ok(Node::Literal(Literal { text: composed(value).into_owned(), whole_words: false })),
         "source" => return Ok(Node::Source(lower)),
         "lang" if value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') => return Ok(Node::Lang(lower)),
         "lang" => return Err(Fault::new(position, "expected a language tag after lang:, such as en or pt-BR")),

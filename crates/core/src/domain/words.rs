@@ -1,25 +1,25 @@
 //! Finds whole words in texts, for filters.
 
 use std::borrow::Cow;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use unicode_normalization::char::is_combining_mark;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-/// The last character that [`is_bounded`] accepts is before this one.
+/// The last character that `is_bounded` accepts is before this one.
 const END: char = '\u{2000}';
 
 /// Whether a word that begins or ends with `c` needs a word boundary next to `c`. This applies to letters, digits and
 /// combining marks of scripts that separate words, such as Latin, Greek, Cyrillic, Arabic and Devanagari. Thai, Lao,
 /// Tibetan, Burmese, Khmer, Chinese and Japanese do not separate words, and Korean attaches particles to them.
-pub fn is_bounded(c: char) -> bool {
+fn is_bounded(c: char) -> bool {
     let is_spaced = c < '\u{E00}'
         || matches!(c, '\u{10A0}'..='\u{10FF}' | '\u{1200}'..='\u{139F}')
         || ('\u{1E00}'..END).contains(&c);
     is_spaced && (c.is_alphanumeric() || is_combining_mark(c))
 }
 
-/// The characters that [`is_bounded`] accepts, as ranges in ascending order.
+/// The characters beside which a word is not whole (see [`Bounds`]), as ranges in ascending order.
 pub fn bounded() -> Vec<RangeInclusive<char>> {
     let mut ranges: Vec<RangeInclusive<char>> = Vec::new();
     for c in ('\0'..END).filter(|c| is_bounded(*c)) {
@@ -41,17 +41,33 @@ pub fn composed(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The ends of a word or phrase that must be at a word boundary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Whether the first character must be at a word boundary.
+    pub start: bool,
+    /// Whether the last character must be at a word boundary.
+    pub end: bool,
+}
+
+impl Bounds {
+    /// The boundaries that `word` requires. It must be composed.
+    pub fn of(word: &str) -> Self {
+        let (first, last) = (word.chars().next(), word.chars().next_back());
+        Self { start: first.is_some_and(is_bounded), end: last.is_some_and(is_bounded) }
+    }
+
+    /// Whether the required word boundaries exist around `range` of `text`. The range must be valid in `text`.
+    pub fn hold(self, text: &str, range: &Range<usize>) -> bool {
+        let (before, after) = (text[..range.start].chars().next_back(), text[range.end..].chars().next());
+        !(self.start && before.is_some_and(is_bounded) || self.end && after.is_some_and(is_bounded))
+    }
+}
+
 /// Whether `text` contains `word`, which must be composed and in lower case, as a whole word.
 pub fn holds_word(text: &str, word: &str) -> bool {
-    let text = composed(text).to_lowercase();
-    let (first, last) = (word.chars().next(), word.chars().next_back());
-    text.match_indices(word).any(|(at, found)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + found.len()..].chars().next();
-        let joins =
-            |edge: Option<char>, next: Option<char>| edge.is_some_and(is_bounded) && next.is_some_and(is_bounded);
-        !joins(first, before) && !joins(last, after)
-    })
+    let (text, bounds) = (composed(text).to_lowercase(), Bounds::of(word));
+    text.match_indices(word).any(|(at, found)| bounds.hold(&text, &(at..at + found.len())))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use url::Url;
 use super::super::draft::Found;
 use super::super::fetch;
 use super::super::known::{Known, Novelty};
+use super::super::paging::pages_exhausted;
 use super::super::{Batch, SourceError};
 use super::item::{Author, Entry, content};
 use super::{MAX_PAGES, Shared};
@@ -166,8 +167,8 @@ impl Shared {
                 _ => break,
             }
             if number == MAX_PAGES {
-                let read = format!("{repository}: read {MAX_PAGES} pages without reaching known discussions");
-                batch.troubles.push(format!("{read}; older changes may be missing"));
+                let trouble = pages_exhausted(MAX_PAGES, "discussions", "older changes");
+                batch.troubles.push(format!("{repository}: {trouble}"));
             }
         }
         // Only the times of discussions count, because a reply may be newer than the last change that its discussion

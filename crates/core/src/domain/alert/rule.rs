@@ -11,6 +11,9 @@ pub use template::{PLACEHOLDERS, fill};
 use super::{Class, Direction, Distinct, GroupBy, Labels, NoData, RuleKind, Scope, Severity};
 use crate::domain::Timestamp;
 
+/// The longest window of a spike. The limit ensures that a day contains at least eight windows.
+pub const LONGEST_SPIKE: Duration = Duration::from_secs(3 * 3_600);
+
 /// A stored rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {

@@ -16,7 +16,7 @@ use crate::store::labels::{LabelColumns, UNSCORED};
 use crate::store::rollup::read::sentiment_column;
 use crate::store::schema::{post_topics as about, social_media_posts as post};
 use crate::store::sql::{At, Instant};
-use sentistream_core::domain::words::{bounded, composed, is_bounded};
+use sentistream_core::domain::words::{Bounds, bounded, composed};
 use sentistream_core::domain::{Author, SentimentFilter, Source, TimeRange, TopicId, language};
 
 /// The columns with the sort keys of a post: its id, its time and its confidence.
@@ -59,10 +59,8 @@ static BOUNDED: LazyLock<String> = LazyLock::new(|| {
 /// [`holds_word`](sentistream_core::domain::words::holds_word).
 fn has_whole_word_postgres(word: &str) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>> {
     let word = composed(word);
-    let bound = |edge: Option<char>, look: &str| match edge {
-        Some(c) if is_bounded(c) => format!("({look}{})", *BOUNDED),
-        _ => String::new(),
-    };
+    let bounds = Bounds::of(&word);
+    let bound = |needed: bool, look: &str| if needed { format!("({look}{})", *BOUNDED) } else { String::new() };
     let literal: String = word.chars().fold(String::new(), |mut literal, c| {
         if c.is_ascii_punctuation() {
             literal.push('\\');
@@ -70,7 +68,7 @@ fn has_whole_word_postgres(word: &str) -> UncheckedBind<SqlLiteral<Bool>, AsExpr
         literal.push(c);
         literal
     });
-    let (before, after) = (bound(word.chars().next(), "?<!"), bound(word.chars().next_back(), "?!"));
+    let (before, after) = (bound(bounds.start, "?<!"), bound(bounds.end, "?!"));
     let text = if word.is_ascii() {
         "social_media_posts.content COLLATE \"C\""
     } else {

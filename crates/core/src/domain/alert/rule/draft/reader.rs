@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::domain::alert::labels::RESERVED;
-use crate::domain::alert::rule::{Condition, RuleSpec, fill};
+use crate::domain::alert::rule::{Condition, LONGEST_SPIKE, RuleSpec, fill};
 use crate::domain::alert::{Class, Direction, Distinct, GroupBy, Labels, NoData, RuleKind, Scope, Severity};
 use crate::domain::human_duration::HumanDuration;
 use crate::domain::{FieldError, Sentiment};
@@ -21,8 +21,6 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 /// The longest window of a rule.
 const LONGEST_WINDOW: u64 = DAY;
-/// The longest window of a spike. The limit ensures that a day contains at least eight windows.
-const LONGEST_SPIKE: u64 = 3 * HOUR;
 /// The default significance of a shift. A series is evaluated a thousand times a day: at 0.01, random variation would
 /// open alerts every day.
 const USUAL_SIGNIFICANCE: f64 = 0.0001;
@@ -108,6 +106,8 @@ impl Reader {
         self.check("min_authors", (1..=i64::from(i32::MAX)).contains(&spec.min_authors), || {
             "must be a whole number of at least 1".to_owned()
         });
+        // Also for conditions that ignore these fields (see `RuleSpec::reads_posts`): the limit that users read in the
+        // documentation depends on the fields only.
         let reads_posts = spec.distinct != Distinct::Posts || spec.min_authors > 1;
         self.check("distinct", !reads_posts || window.as_secs() <= LONGEST_READ, || {
             "windows of rules with min_authors or distinct must be at most 6h".to_owned()
@@ -207,7 +207,7 @@ impl Reader {
     fn check_window(&mut self, window: Duration, kind: Option<RuleKind>, scope: &Scope) {
         let seconds = window.as_secs();
         self.check("window", is_whole_minutes(window), || "must be whole minutes".to_owned());
-        self.check("window", kind != Some(RuleKind::Spike) || seconds <= LONGEST_SPIKE, || {
+        self.check("window", kind != Some(RuleKind::Spike) || window <= LONGEST_SPIKE, || {
             "must be at most 3h for a spike".to_owned()
         });
         self.check("window", scope.is_rolled_up() || seconds <= LONGEST_READ, || {
