@@ -51,6 +51,9 @@ async fn check_demonstration_and_its_removal(folder: &Path, settings: &[String])
     let is_cited = |alert: &Value| alert["details"]["evidence"].as_array().is_some_and(|posts| posts.len() >= 5);
     let resolved = raised.iter().find(|alert| alert["state"] == "resolved" && of_demo(alert) && is_cited(alert));
     assert!(resolved.is_some(), "no resolved alert with evidence in {raised:#?}");
+    // The first rule watches the topic of the current incident.
+    let fires = |alert: &Value| alert["state"] != "resolved" && alert["alert_type"] == ready["rules"][0];
+    assert!(raised.iter().any(fires), "no alert of the current incident in {raised:#?}");
     let began = |alert: &Value| alert["triggered_at"].as_str().expect("a time").to_owned();
     assert!(raised.iter().any(|alert| began(alert).as_str() < ready["began_at"].as_str().expect("a time")));
 

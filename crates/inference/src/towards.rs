@@ -51,11 +51,14 @@ pub struct Opinion {
 
 impl Target {
     /// Finds the parts of a text about a target that is mentioned at these ranges of bytes. `None` if the label of the
-    /// whole text applies, because the target is not mentioned or the text is a single clause.
+    /// whole text applies, because the target is mentioned only by tags that stand for the whole text, or not at all, or
+    /// the text is a single clause.
     pub fn of(sentences: &Sentences<'_>, mentions: &[Range<usize>]) -> Option<Self> {
         let text = sentences.text();
         let mut all: Vec<Range<usize>> = Vec::new();
-        for mention in mentions.iter().take(MAX_MENTIONS) {
+        // Hashtags after the text say what all of it is about: as a part they would always be neutral.
+        let in_sentences = mentions.iter().filter(|mention| !sentences.is_only_tags(mention));
+        for mention in in_sentences.take(MAX_MENTIONS) {
             all.push(mention.clone());
             all.extend(
                 sentences.pronoun_after(mention).filter(|place| !mentions.iter().any(|other| overlap(other, place))),

@@ -124,6 +124,17 @@ impl<'t> Sentences<'t> {
         trimmed(text, start..end.max(mention.end.min(text.len())))
     }
 
+    /// Whether the sentence around `mention` has no words except hashtags, names with `@` and links.
+    pub(super) fn is_only_tags(&self, mention: &Range<usize>) -> bool {
+        let is_tag = |token: &str| {
+            token.starts_with(['#', '@', '＃', '＠'])
+                || token.starts_with("http://")
+                || token.starts_with("https://")
+                || !token.contains(char::is_alphanumeric)
+        };
+        self.text[self.around(mention)].split_whitespace().all(is_tag)
+    }
+
     /// The pronoun at the beginning of the sentence after `mention`, which probably refers to the mention; `None` if
     /// the sentence begins with another word.
     pub(super) fn pronoun_after(&self, mention: &Range<usize>) -> Option<Range<usize>> {

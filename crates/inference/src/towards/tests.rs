@@ -57,6 +57,21 @@ fn text_of_one_clause_needs_no_parts() {
 }
 
 #[test]
+fn hashtags_after_the_text_are_about_the_whole_text() {
+    for (text, mention) in [
+        ("All flights are off and nobody helps. I feel sick. #Acme", "#Acme"),
+        ("Crying! All flights are off, and nobody helps. 😭 #Travel @Acme https://news.example/a", "@Acme"),
+    ] {
+        assert_eq!(target_of(text, &[place(text, mention)]), None, "{text:?}");
+    }
+    let text = "Acme lost my bag, but the crew was kind. Never again. #Acme";
+    let in_text = target_of(text, &[place(text, "Acme")]).unwrap();
+    assert_eq!(target_of(text, &[place(text, "Acme"), place(text, "#Acme")]), Some(in_text), "the tag adds no part");
+    let text = "The crew was kind. @Acme lost my bag, though.";
+    assert!(target_of(text, &[place(text, "@Acme")]).is_some(), "a name with words is in a sentence");
+}
+
+#[test]
 fn pronoun_in_the_next_sentence_counts_as_a_mention() {
     let text = "I bought an Acme phone yesterday. It broke after one hour. Bye.";
     let pronoun = Sentences::of(text).pronoun_after(&place(text, "Acme")).unwrap();
