@@ -1,4 +1,4 @@
-# `make run` starts SentiStream with synthetic posts. `make test` runs every check. Both install missing tools.
+# `make run` starts SentiStream with synthetic posts. `make test` runs the checks and tests. Both install missing tools.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help

@@ -227,7 +227,7 @@ impl Backups {
             (Ok(_), Err(error)) => Some(format!("the backup is complete, but old ones remain: {error}")),
         };
         if let Some(reason) = &failed {
-            tracing::error!(name, reason, "backup failed");
+            tracing::error!(name, reason, "backup or deletion of old backups failed");
         }
         let mut state = self.state();
         state.running = None;

@@ -50,7 +50,8 @@ impl Cache {
         }
     }
 
-    /// Changes how long this process reuses answers, and removes every answer. Other processes do not change.
+    /// Changes how long this process reuses answers. If the time differs from the current one, removes every answer.
+    /// Other processes keep their time to live.
     pub async fn set_ttl(&self, ttl: Duration) {
         let current = match self {
             Self::Local(cache) => cache.ttl(),

@@ -56,7 +56,7 @@ struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   sentistream                                   serve the dashboard with generated posts
-  sentistream demo                              the same in a temporary database, beside an installation
+  sentistream demo                              the same with a temporary database
   sentistream analyze \"What a day\"              classify one text
   sentistream import posts.ndjson               append posts, also while a server runs
   sentistream --roles worker                    run workers only, on another machine
@@ -67,7 +67,7 @@ Examples:
 const LONG_EXAMPLES: &str = "\
 Examples:
   sentistream                                   serve the dashboard with generated posts
-  sentistream demo                              the same in a temporary database, beside an installation
+  sentistream demo                              the same with a temporary database
   sentistream analyze \"What a day\"              classify one text
   sentistream import posts.ndjson               append posts, also while a server runs
   sentistream --roles worker                    run workers only, on another machine

@@ -1,10 +1,9 @@
 //! The configuration: typed sections, which are merged from several layers.
 //!
-//! `config/default.toml` is the reference of all keys. Later layers override earlier ones: the defaults,
-//! values that the API stored in the database, a file, the environment (names of older versions such as `REDIS_URL`,
-//! then `SENTISTREAM__…`), and flags. The error for an invalid value contains the key, the layer that set it, and what
-//! is allowed. Secrets never appear in errors, in
-//! [`Settings`] or in `Debug` output.
+//! `config/default.toml` is the reference of all keys. Later layers override earlier ones: the defaults, values that
+//! the API stored in the database, a file, the environment (names of older versions such as `REDIS_URL`, then
+//! `SENTISTREAM__…`), and flags. The error for an invalid value contains the key, the layer that set it, and what is
+//! allowed. Secrets never appear in errors, in [`Settings::shown`] or in `Debug` output.
 
 mod alerts;
 mod changeable;

@@ -40,8 +40,8 @@ use crate::stream::Stream;
 pub struct IngesterServices {
     /// The stream that posts are appended to.
     pub stream: Stream,
-    /// Stores the cursors, leases and states of the sources, and the sources that users added. Also says which posts
-    /// are stored.
+    /// Stores the cursors, leases and states of the sources, and the sources that users added. Also used to check
+    /// which posts are stored.
     pub store: Store,
     /// The states of the sources, which the ingester updates.
     pub states: SourceStates,
@@ -95,7 +95,7 @@ impl From<IngesterOptions> for Limited {
     }
 }
 
-/// Appends the posts of `sources` to the stream. Returns at a shutdown, and not earlier when all sources have ended.
+/// Appends the posts of `sources` to the stream. Returns only at a shutdown, even if all sources end before.
 ///
 /// # Errors
 /// When the stream or the store fails permanently, or the task of a source panics.

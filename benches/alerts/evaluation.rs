@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::load::SOURCES;
 
-/// The number of rules, which have every kind, scope and grouping.
+/// The number of rules, which have all kinds, and different scopes and groupings.
 const RULES: usize = 500;
 /// The number of measured evaluations.
 const EVALUATIONS: usize = 20;

@@ -203,7 +203,7 @@ fn options() -> Result<Options, Failure> {
     Ok(options)
 }
 
-/// The peak of the resident memory of this process, in MB; 0 if the system does not report it.
+/// The peak of the resident memory of this process, in MiB; NaN if the system does not report it.
 fn peak_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -23,7 +23,7 @@ pub struct Stock {
 impl Stock {
     pub fn load(threads: Option<usize>) -> Result<Self, Failure> {
         if threads.is_some() {
-            return Err("the stock model takes all cores; limit them with `taskset`".into());
+            return Err("candle always uses all cores: omit --threads, and limit the cores with `taskset`".into());
         }
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/model");
         let mut tokenizer = Tokenizer::from_file(folder.join("tokenizer.json")).map_err(|e| e.to_string())?;

@@ -127,7 +127,7 @@ def main() -> None:
             try:
                 output, others = run(command(name, args, path))
             except subprocess.CalledProcessError as error:
-                print(f"{name} does not run here: {error}", file=sys.stderr)
+                print(f"{name} failed and is left out of this round: {error}", file=sys.stderr)
                 continue
             seen = json.loads(output.splitlines()[-1]) | {"others": others}
             print(f"round {turn + 1} {name}: {json.dumps(seen)}", file=sys.stderr)

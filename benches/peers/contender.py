@@ -78,7 +78,7 @@ class Padded:
                     best = (taken, variant, self.batch)
         _, variant, self.batch = best
         self.use(variant)
-        return f"{variant or 'batches'} of {self.batch}"
+        return f"{variant + ', ' if variant else ''}batches of {self.batch}"
 
 
 class Torch(Padded):

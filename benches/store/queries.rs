@@ -83,7 +83,7 @@ async fn filters(store: &Store) {
             "source, sentiment, emotion",
             PostFilter { source: rare, sentiment: negative, emotion: Some(Emotion::Fear), ..PostFilter::default() },
         ),
-        ("source that is not there", PostFilter { source: Source::parse("none").ok(), ..PostFilter::default() }),
+        ("unknown source", PostFilter { source: Source::parse("none").ok(), ..PostFilter::default() }),
         ("author", PostFilter { author: Author::parse("author4711").ok(), ..PostFilter::default() }),
         ("time range", PostFilter { start: Some(now - days(9)), end: Some(now - days(8)), ..PostFilter::default() }),
         ("confidence", PostFilter { min_confidence: Some(0.95), ..PostFilter::default() }),
@@ -117,10 +117,10 @@ async fn words(store: &Store) {
         ("that half of the posts have", "café"),
         ("of one post", "#123456"),
         ("of a hundred posts", "#1234"),
-        ("that is not there", "zeppelin"),
-        ("of frequent pieces that is not there", "datteryin"),
-        ("in Chinese that is not there", "東京"),
-        ("of two letters that is not there", "qx"),
+        ("that no post has", "zeppelin"),
+        ("of frequent trigrams that no post has", "datteryin"),
+        ("in Chinese that no post has", "東京"),
+        ("of two letters that no post has", "qx"),
     ] {
         let filter = with(word);
         time(&format!("posts by a word {name}"), 20, || async { store.posts(&filter, Start::Offset(0), 50).await })

@@ -8,7 +8,7 @@ const [url, folder] = process.argv.slice(2);
 if (!url || !folder) throw new Error("usage: node scripts/record.mjs URL FOLDER");
 
 const SIZE = { width: 1440, height: 900 };
-/** Of the recording. */
+/** The size of the recording. */
 const SMALL = { width: 1080, height: 675 };
 const MOST_BYTES = 3_000_000;
 const READY_MS = 600_000;
@@ -25,13 +25,13 @@ const context = await browser.newContext({
   timezoneId: "UTC",
 });
 const page = await context.newPage();
-/** Turns PNG into WebP. */
+/** The page that converts PNG to WebP. */
 const encoder = await context.newPage();
 const frames = [];
 
 await untilReady();
 await visit("/");
-// The notice of made-up posts belongs to the first visit, not to the picture.
+// The picture must not show the notice about synthetic posts.
 await page.getByRole("button", { name: "Dismiss" }).click();
 await settle();
 await page.screenshot({ path: join(folder, "overview.png") });
@@ -102,13 +102,13 @@ async function visit(path) {
   await settle();
 }
 
-/** Waits until what the view loads is there. */
+/** Waits until the view has loaded its data. */
 async function settle() {
   await page.waitForLoadState("networkidle").catch(() => {});
   await page.waitForTimeout(900);
 }
 
-/** Adds what the page shows to the recording, for some milliseconds. */
+/** Adds a picture of the page to the recording, which shows it for `ms` milliseconds. */
 async function keep(ms) {
   const png = (await page.screenshot()).toString("base64");
   const base64 = await encoder.evaluate(

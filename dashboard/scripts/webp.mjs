@@ -1,13 +1,13 @@
 // Joins still WebP pictures into an animated one (the container is described at
 // https://developers.google.com/speed/webp/docs/riff_container).
 
-/** The animation of `frames` ({ webp: Buffer, ms: number }), of `width` × `height`, repeated for ever. */
+/** The animation of `frames` ({ webp: Buffer, ms: number }), of `width` × `height` pixels, repeated without end. */
 export function animate(frames, { width, height }) {
   const canvas = Buffer.alloc(10);
-  canvas[0] = 0b10; // It is animated.
+  canvas[0] = 0b10; // The flag of animations.
   canvas.writeUIntLE(width - 1, 4, 3);
   canvas.writeUIntLE(height - 1, 7, 3);
-  // A white background, and no limit of repetitions.
+  // A white background and 0, which means no limit of repetitions.
   const loop = Buffer.from([255, 255, 255, 255, 0, 0]);
   const chunks = [
     chunk("VP8X", canvas),
@@ -23,7 +23,7 @@ function frameOf({ webp, ms }, width, height) {
   head.writeUIntLE(width - 1, 6, 3);
   head.writeUIntLE(height - 1, 9, 3);
   head.writeUIntLE(ms, 12, 3);
-  head[15] = 0b10; // It replaces what it covers.
+  head[15] = 0b10; // The frame overwrites the previous one without blending.
   return chunk("ANMF", Buffer.concat([head, picture(webp)]));
 }
 

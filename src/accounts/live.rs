@@ -114,7 +114,7 @@ mod tests {
         live.after_read(vec![1]);
         assert!(live.contains(7) && live.contains(1));
         live.before_read();
-        assert!(live.contains(7), "until the read has ended");
+        assert!(live.contains(7), "the session stays live until the read has ended");
         live.after_read(vec![1]);
         assert!(!live.contains(7));
         live.ended(1);

@@ -61,7 +61,8 @@ pub enum WeakPassword {
     /// The password is too short or too long.
     #[error("must be {MIN_CHARS} to {MAX_CHARS} characters")]
     Length,
-    /// The password has too few different characters, contains the name of the account, or is a common password.
+    /// The password has too few different characters, contains the name of the account (if the name has at least four
+    /// characters), or is a common password.
     #[error(
         "is easy to guess: use {MIN_DIFFERENT} or more different characters, no common password and not the user name"
     )]
@@ -100,8 +101,8 @@ impl NewPassword {
 pub struct Hasher {
     running: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
-    /// The hash of a random text. It is verified for an account that does not exist, so that the answer takes as long
-    /// as for an account that exists.
+    /// The hash of a random text. It is verified for an account that does not exist or has no password, so that the
+    /// answer takes as long as for an account with a password.
     decoy: Arc<OnceLock<String>>,
 }
 

@@ -20,8 +20,8 @@ impl Accounts {
     /// client may create the account without a code.
     ///
     /// # Errors
-    /// [`AccountError::Exists`], [`AccountError::WrongCode`], [`AccountError::NameTaken`], [`AccountError::Busy`], or
-    /// when the database fails.
+    /// [`AccountError::Exists`], [`AccountError::WrongCode`], [`AccountError::NameTaken`], [`AccountError::Busy`],
+    /// [`AccountError::Hash`], or when the database fails.
     pub async fn create_first(
         &self,
         name: ActorName,
@@ -58,7 +58,8 @@ impl Accounts {
         Ok(signed_in)
     }
 
-    /// The user whose invitation has this code; `None` when the code is wrong, used or expired.
+    /// The user whose invitation has this code; `None` when the code is wrong, used or expired, or the user is
+    /// disabled.
     ///
     /// # Errors
     /// When the database fails.
@@ -69,7 +70,7 @@ impl Accounts {
     /// Sets the password of an invited user, and signs in.
     ///
     /// # Errors
-    /// [`AccountError::WrongCode`], [`AccountError::Busy`], or when the database fails.
+    /// [`AccountError::WrongCode`], [`AccountError::Busy`], [`AccountError::Hash`], or when the database fails.
     pub async fn accept_invitation(
         &self,
         code: &str,
@@ -88,7 +89,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::WrongCredentials`], [`AccountError::Throttled`], [`AccountError::NoPassword`],
-    /// [`AccountError::Busy`], [`AccountError::Ended`], or when the database fails.
+    /// [`AccountError::Busy`], [`AccountError::Hash`], [`AccountError::Ended`], or when the database fails.
     pub async fn change_password(
         &self,
         signed_in: &SignedInUser,
@@ -118,7 +119,7 @@ impl Accounts {
     /// command line uses this function.
     ///
     /// # Errors
-    /// [`AccountError::Busy`], or when the database fails.
+    /// [`AccountError::Busy`], [`AccountError::Hash`], or when the database fails.
     pub async fn set_password(&self, user: i64, new: &NewPassword) -> Result<bool, AccountError> {
         let hash = self.0.hasher.hash(new).await?;
         let changed = self.0.store.set_password(user, &hash, None).await?;
@@ -153,7 +154,7 @@ impl Accounts {
     /// Creates a user.
     ///
     /// # Errors
-    /// [`AccountError::Busy`], or when the database fails.
+    /// [`AccountError::Busy`], [`AccountError::Hash`], or when the database fails.
     pub async fn create_user(&self, new: Draft) -> Result<UserCreated, AccountError> {
         let Draft { name, role, password, created_by } = new;
         if self.is_token(&name).await? {

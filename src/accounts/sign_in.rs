@@ -57,7 +57,8 @@ impl Accounts {
     /// Signs in with a password.
     ///
     /// # Errors
-    /// [`AccountError::WrongCredentials`], [`AccountError::Throttled`], [`AccountError::Busy`], or when the database fails.
+    /// [`AccountError::WrongCredentials`], [`AccountError::Throttled`], [`AccountError::Busy`], [`AccountError::Hash`],
+    /// or when the database fails.
     pub async fn sign_in(&self, name: &str, password: &SecretString, device: Device) -> Result<SignedIn, AccountError> {
         let attempt = self.admit(name, &device)?;
         let account = (name.len() <= MAX_NAME_BYTES).then_some(attempt.account.as_str());

@@ -3,8 +3,8 @@
 //! Failures are counted for each pair of account and client, and for each client. A client is an IPv4 address or an
 //! IPv6 /64 network. Each account also has a budget of attempts by clients that have not signed in to it before, which
 //! slows down an attack from many addresses. Failures of other clients therefore do not delay the owner of an account
-//! who signs in from a client that has signed in to it before. A larger budget for all accounts together bounds the
-//! work of the server.
+//! who signs in from a client that has signed in to it before. A second, larger budget limits the attempts
+//! of new clients for all accounts together, which bounds the work of the server.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,7 +26,7 @@ const MEMORY: Duration = Duration::from_secs(86_400);
 const CAPACITY: u64 = 20_000;
 /// The budget of one account for attempts by clients that have not signed in to it before.
 const FOR_ACCOUNT: Rate = Rate { burst: 200.0, per_second: 2.0 };
-/// The budget of all accounts together for attempts by clients that have not signed in before.
+/// The budget of all accounts together for attempts by clients that have not signed in to the account before.
 const FOR_ALL: Rate = Rate { burst: 5_000.0, per_second: 100.0 };
 
 /// An account and a client that signs in to it.

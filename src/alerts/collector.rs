@@ -215,7 +215,7 @@ impl Collector {
         Ok(())
     }
 
-    /// Ends a series that its rule no longer watches.
+    /// Ends a series whose rule was deleted or disabled, or no longer watches it.
     pub fn end_series(&mut self, series: &Instance, reason: &str) {
         let instance = Instance {
             state: InstanceState::Normal,

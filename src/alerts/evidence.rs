@@ -39,11 +39,11 @@ const NAMED: usize = 10;
 /// posts are deleted.
 const POSTS_OF_AUTHOR: usize = 20;
 
-/// A series that starts to fire.
+/// A series that starts to fire or already fires.
 pub struct Case<'a> {
     /// The rule.
     pub spec: &'a RuleSpec,
-    /// The series of the rule that fires.
+    /// The series of the rule.
     pub group: &'a Group,
     /// The window in which the series was evaluated.
     pub window: TimeRange,

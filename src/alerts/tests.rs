@@ -244,7 +244,8 @@ async fn standby_takes_over_when_the_leader_stops_or_hangs() {
     first.stop().await;
     until("the second instance leads", leader).await;
 
-    // A third instance takes the lease while the second is suspended.
+    // A third instance takes over. Then the old lease of the second instance is used, as by an instance that was
+    // suspended.
     second.shutdown.stop();
     second.role.await.unwrap().unwrap();
     let silent = Lease { name: LEASE.to_owned(), holder: "second".to_owned(), token: 1 };
@@ -304,4 +305,18 @@ async fn new_alert_is_published_if_the_update_of_another_fails() {
     assert_eq!(next_alert(&mut live).await.scope, "source:y");
     let stored = fixture.open().await;
     assert!(stored.contains(&("negative_share".to_owned(), "source:y".to_owned())), "{stored:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cached_series_of_a_deleted_spike_rule_are_removed() {
+    let fixture = Fixture::new().await;
+    let (services, options) = (fixture.services.clone(), options("a"));
+    let lease = services.store.acquire_lease(LEASE, &options.holder, options.lease_ttl).await.unwrap().unwrap();
+    let spike = RuleSpec::parse(json!({"name": "more_posts", "kind": "spike", "threshold": 3.0})).unwrap();
+    let mut memory = Memory::default();
+    for (rules, empty) in [(&[spike][..], false), (&[][..], true)] {
+        services.store.provision_alert_rules(rules).await.unwrap();
+        Box::pin(tick(&services, &options, &lease, &mut memory)).await.unwrap();
+        assert_eq!(format!("{memory:?}").contains("QuarterCache({})"), empty, "{rules:?}");
+    }
 }

@@ -21,7 +21,8 @@ use crate::stream::StreamError;
 
 /// Windows start and end at whole seconds, because counts are not available for fractions of seconds.
 const SECOND: Duration = Duration::from_secs(1);
-/// A pause between evaluations counts as downtime if it is at least this long and longer than four intervals.
+/// A pause between evaluations counts as downtime if it is longer than this and longer than four intervals, and if no
+/// posts were stored in its first half.
 const DOWNTIME: Duration = Duration::from_secs(60);
 
 /// Why an evaluation failed.
@@ -135,6 +136,9 @@ pub(super) async fn evaluate(
         tracing::warn!(rules = ?list.unreadable, "rules skipped: stored by another version of SentiStream, and not readable by this one");
     }
     list.rules.retain(|rule| rule.spec.enabled);
+    let with_history = list.rules.iter().filter(|rule| needs_history(&rule.spec));
+    let cached: HashSet<Scope> = with_history.map(|rule| feed(&rule.spec.scope)).collect();
+    memory.quarters.retain(|scope| cached.contains(scope));
     let mut known: BTreeMap<i64, Vec<Instance>> = BTreeMap::new();
     for instance in services.store.alert_instances().await? {
         known.entry(instance.rule_id).or_default().push(instance);

@@ -1,7 +1,8 @@
 //! The demonstration: fills an empty database with generated posts of the past week, and removes them on request.
 //!
-//! The posts pass through the stream and the model like any other post. A database row records the progress, so that a
-//! restart continues it and any instance can request the removal. One instance, the holder of the lease, does the work.
+//! The posts pass through the stream and the model like any other post. A database row records the progress, so that
+//! the work continues after a restart and any instance can request the removal. One instance, the holder of the lease,
+//! does the work.
 
 mod content;
 

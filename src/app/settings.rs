@@ -1,4 +1,4 @@
-//! Applies settings that people change to the running modules and roles.
+//! Applies changed settings to the running modules and roles.
 
 use tokio::sync::watch;
 

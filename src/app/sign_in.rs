@@ -58,7 +58,8 @@ pub async fn first(store: &Store, clock: &Clock) -> Result<Option<FirstSignIn>, 
     Ok(Some(FirstSignIn { token, code: code(store, clock).await? }))
 }
 
-/// Creates a code that can be exchanged for a token once, within an hour.
+/// Creates a code that works once, within an hour: it can be exchanged for a token, or used to create the first
+/// account.
 ///
 /// # Errors
 /// When the database fails.

@@ -148,8 +148,8 @@ fn hook(settings: &SourceConfig) -> Option<Hook> {
     Some(Hook { signature: Signature::new(settings.signature, secret, header).ok()?, mapping })
 }
 
-/// The resolver of Bluesky handles, which uses the API of the first Bluesky source in `ingester.sources`, or of the
-/// table of the kind.
+/// The resolver of Bluesky handles, which uses the API of the first Bluesky source in `ingester.sources`, or else of
+/// the first Bluesky table in the configuration.
 pub fn names(config: &Config, services: &Services) -> Option<Names> {
     // Sources that users add take the API from the table of their kind, so the tables of all kinds are searched too.
     used(config).chain(config.sources.values()).find_map(|source| match source {

@@ -19,7 +19,7 @@ use super::{Cached, Ttl};
 
 /// The longest time that a request waits for Redis before it computes the answer.
 const WAIT: Duration = Duration::from_millis(100);
-/// How long Redis is not used after it did not answer within [`WAIT`].
+/// How long Redis is not used after it failed or did not answer within [`WAIT`].
 const PAUSE: Duration = Duration::from_secs(1);
 /// The time to live of the key `generation`, which identifies the answers that were stored since the cache was last
 /// cleared. It is much longer than the time to live of any answer.
@@ -134,7 +134,7 @@ impl RedisCache {
         format!("{}{name}", self.0.prefix)
     }
 
-    /// The result of `work`; `None` if it takes longer than [`WAIT`] or Redis is not used during a [`PAUSE`].
+    /// The result of `work`; `None` if it fails, takes longer than [`WAIT`], or would begin during a [`PAUSE`].
     async fn within<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Option<T> {
         let paused = |until: &Option<Instant>| until.is_some_and(|until| Instant::now() < until);
         if paused(&self.0.paused_until.lock().unwrap_or_else(PoisonError::into_inner)) {

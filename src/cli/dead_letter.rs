@@ -13,9 +13,9 @@ use crate::stream::{DeadLetterSelection, Stream};
 
 /// List entries that could not be processed, append them again, or remove them.
 ///
-/// An entry becomes a dead letter when it is invalid, when the database rejects it, when its analysis failed
-/// worker.max_deliveries times, or when the process crashed too often while it worked on the entry. These commands can
-/// be used while the server runs.
+/// An entry becomes a dead letter when it is invalid, when its analysis or its storage failed worker.max_deliveries
+/// times, or when the process crashed worker.max_crashes times while it processed the entry. These commands can be used
+/// while the server runs.
 #[derive(Subcommand)]
 #[command(after_help = "\
 Examples:

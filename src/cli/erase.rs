@@ -10,11 +10,11 @@ use crate::app::Services;
 use crate::domain::{Author, LiveEvent, Op, PostId, Source};
 use crate::stream::DeadLetterSelection;
 
-/// The number of dead letters per read, and of posts per message to the stream.
+/// The number of dead letters per read, and of posts per call of the stream.
 const PAGE: usize = 500;
 
-/// Erase everything that an author wrote: posts, analyses, counts, topic matches, dead letters, evidence of alerts,
-/// caches.
+/// Erase the posts of an author and all data about these posts: analyses, counts, topic matches, dead letters,
+/// evidence of alerts, cached answers.
 ///
 /// Posts that wait in the stream are erased when workers process them, and later copies are not stored. The command
 /// can be used while the server runs. Counts of posts that retention removed earlier remain, because they contain no

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_without_which_a_source_is_refused_are_required() {
+    fn fields_that_a_source_needs_are_marked_as_required() {
         let required = |kind: SourceKind| {
             let fields = kind.fields.into_iter().filter(|field| field.required).map(|field| field.key);
             (kind.kind, fields.collect::<Vec<_>>())

@@ -81,7 +81,7 @@ impl Environment {
         }
     }
 
-    /// The host, the port and the names of the variables that set them. `None` if neither `…_HOST` nor `…_PORT` is set.
+    /// The names of the variables that are set, the host and the port. `None` if neither `…_HOST` nor `…_PORT` is set.
     fn host_and_port(&self, prefix: &str, default: (&str, &str)) -> Option<(String, String, String)> {
         let (host_name, port_name) = (format!("{prefix}_HOST"), format!("{prefix}_PORT"));
         let (host, port) = (self.legacy(&host_name), self.legacy(&port_name));

@@ -153,7 +153,8 @@ pub struct InferenceConfig {
     /// sentiment and classified later.
     #[serde(deserialize_with = "up_to_an_hour")]
     pub route_wait: Duration,
-    /// A model of a route that no post has needed for this long is removed from memory. `None`: it stays in memory.
+    /// A model of a route that no post has needed for this long, at least one second, is removed from memory. `None`:
+    /// it stays in memory.
     #[serde(deserialize_with = "optional_duration::<_, 1_000>")]
     pub unload_after: Option<Duration>,
     /// Whether to detect the language of posts whose source does not state it.

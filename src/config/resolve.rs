@@ -56,8 +56,7 @@ pub fn with_settings(config: &Config, settings: Settings) -> Result<Config, Conf
 }
 
 /// Whether the database is embedded and the settings that select roles, sources, topics, alerts and the posts to store
-/// have their defaults.
-/// `ingester.demo = "auto"` creates the demonstration only in this case.
+/// have their defaults. `ingester.demo = "auto"` creates the demonstration only in this case.
 fn is_untouched(config: &Config, settings: &Settings) -> bool {
     let is_selective = |key: &str| {
         let prefixes = ["sources.synthetic.", "topics", "alerts.rules", "alerts.receivers", "alerts.routes"];
@@ -249,7 +248,7 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
     require(
         counted <= config.retention.minute_rollups,
         &["retention.minute_rollups", "alerts.window", "alerts.max_lateness"],
-        "alerts.window and alerts.max_lateness together must be an hour shorter than retention.minute_rollups",
+        "alerts.window and alerts.max_lateness together must be at least an hour shorter than retention.minute_rollups",
     );
     let smtp = &config.alerts.smtp;
     if let Some(host) = &smtp.host {

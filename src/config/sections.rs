@@ -165,7 +165,7 @@ pub struct IngesterConfig {
     /// [`Demo::Auto`].
     #[serde(deserialize_with = "word")]
     pub demo: Demo,
-    /// The approximate number of posts of the demonstration.
+    /// The approximate number of posts of the demonstration, 1000 to 1000000.
     #[serde(deserialize_with = "count::<_, _, 1_000, 1_000_000>")]
     pub demo_posts: u32,
 }
@@ -179,8 +179,8 @@ pub enum Demo {
     /// [`Demo::On`] if the database is embedded and the settings of roles, sources, topics, alerts and stored posts
     /// have their defaults, otherwise [`Demo::Off`].
     Auto,
-    /// The demonstration is created in a database that has no posts, topics, rules and receivers, and never had a
-    /// demonstration.
+    /// The demonstration is created in a database that has no posts, no topics, no receivers and no rules except those
+    /// of the configuration, and never had a demonstration.
     On,
     /// The demonstration is never created.
     Off,
@@ -199,7 +199,7 @@ pub struct WorkerConfig {
     /// Another worker takes over a batch whose claim was not renewed for this long; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub claim_idle: Duration,
-    /// The number of attempts to analyse a failing post before it is moved to the dead letter, 1 to 100.
+    /// The number of attempts to analyse and store a failing post before it is moved to the dead letter, 1 to 100.
     #[serde(deserialize_with = "count::<_, _, 1, 100>")]
     pub max_deliveries: u32,
     /// An entry that was delivered more often than this without an outcome, and more often than `max_deliveries`, is

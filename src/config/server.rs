@@ -114,10 +114,10 @@ impl AuthConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionConfig {
-    /// A session ends after this time without a request; at least a minute.
+    /// A session ends after this time without a request; 1 minute to 365 days.
     #[serde(deserialize_with = "session_duration")]
     pub idle: Duration,
-    /// A session ends this long after the sign-in; at least a minute.
+    /// A session ends this long after the sign-in; 1 minute to 365 days.
     #[serde(deserialize_with = "session_duration")]
     pub absolute: Duration,
 }
@@ -143,18 +143,18 @@ fn session_duration<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Err
 )]
 #[strum(serialize_all = "lowercase")]
 pub enum Scope {
-    /// Allows GET requests (except for users, tokens, settings, backups, migrations and the audit log), analyses of
-    /// texts and the WebSocket.
+    /// Allows GET requests (except for users, tokens, settings, settings of added sources, backups, migrations and the
+    /// audit log of requests), analyses of texts and the WebSocket.
     Read,
     /// Allows appending posts.
     Write,
-    /// Allows acknowledging alerts, creating silences and correcting labels.
+    /// Allows acknowledging alerts and managing silences.
     Respond,
     /// Allows changes of topics, rules, sources and receivers, and the removal of the demonstration; also everything
     /// that `respond` allows.
     Edit,
-    /// Allows changes of users, tokens and settings, backups, reading the audit log, deletions, and the handling of
-    /// dead letters; also everything that `respond` and `edit` allow.
+    /// Allows changes of users, tokens and settings, backups, reading the audit log, deletions, and replays and purges
+    /// of dead letters; also everything that `respond` and `edit` allow.
     Admin,
 }
 

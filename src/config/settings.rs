@@ -32,7 +32,7 @@ pub struct Settings(Vec<Setting>);
 pub struct Shown {
     /// The key, as `section.key`.
     pub key: String,
-    /// The value. A secret is `***`, also a password or a query in a URL, and the secrets of a receiver.
+    /// The value. `***` replaces secrets, passwords in URLs, queries of web URLs, and the secrets of a receiver.
     pub value: Value,
     /// The layer that set the value.
     pub origin: Origin,
@@ -97,7 +97,7 @@ fn without_secrets(mut receivers: Value) -> Value {
     receivers
 }
 
-/// `value` without the credentials and the queries of its URLs, also of those in nested lists and tables.
+/// `value` with masked passwords in its URLs and masked queries of its web URLs, also in nested lists and tables.
 fn masked_urls(value: Value) -> Value {
     match value {
         Value::String(text) if has_secrets(&text) => Value::String(without_query(&mask(&text))),
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_that_a_file_may_hold_are_masked() {
+    fn values_that_can_be_read_from_a_file_are_masked() {
         let template = Template::new();
         let keys: Vec<&str> = template.keys().collect();
         let may_be_in_a_file = |key: &&&str| keys.contains(&format!("{key}_file").as_str());

@@ -9,7 +9,7 @@ use super::sources::SOURCE_KINDS;
 /// The text of `config/default.toml`.
 pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
 
-/// The keys and kinds of [`DEFAULT_TOML`].
+/// The keys of [`DEFAULT_TOML`] with their types and defaults.
 pub struct Template {
     table: Table,
     /// Every key in the order of the file.

@@ -41,7 +41,7 @@ pub struct TokenView {
     /// When the token expires; `null` if it does not expire.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
-    /// The time of the last request with the token, accurate to about two minutes; `null` if the token was never used.
+    /// The time of the last request with the token, accurate to about one minute; `null` if the token was never used.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_used_at: Option<Timestamp>,
     /// The user that the token belongs to; `null` if it belongs to no user.
@@ -97,8 +97,8 @@ pub struct CreatedToken {
 #[schema(example = json!({"name": "grafana", "scopes": ["read"], "expires_in_days": 90}))]
 pub struct TokenRequest {
     /// Unique, also among users and the tokens of the configuration; at most 100 characters, without control and format
-    /// characters. Names of the audit log are reserved: `local`, `anonymous`, `unknown`, `first start`, and names that
-    /// start with `jwt:` or `sign-in`.
+    /// characters. Names of the audit log are reserved: `local`, `anonymous`, `unknown`, `first start`, `command line`,
+    /// `configuration`, and names that start with `jwt:` or `sign-in`.
     name: String,
     /// At least one of `read`, `write`, `respond`, `edit`, `admin`. A signed-in user can request only scopes of their
     /// role. A request with a created token can request only scopes of that token. Other scopes are refused with 422.

@@ -47,21 +47,24 @@ impl Admission {
     /// Takes `tokens` from the budget of `client`.
     ///
     /// # Errors
-    /// 422 when the request costs more than a full budget, 429 while the budget is used up.
-    pub fn admit(&self, client: Option<IpAddr>, tokens: usize) -> Result<(), ApiError> {
+    /// 422 for `field`, which holds the texts, when the request costs more than a full budget; 429 while the budget is
+    /// used up.
+    pub fn admit(&self, client: Option<IpAddr>, tokens: usize, field: &str) -> Result<(), ApiError> {
         let (Some(limited), Some(client)) = (self.0.load_full(), client) else { return Ok(()) };
         let Some(cost) = u32::try_from(tokens).ok().and_then(NonZeroU32::new) else { return Ok(()) };
         match limited.buckets.check_key_n(&client, cost) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(until)) => {
                 metrics::counter!("sentistream_http_analyze_limited_total").increment(1);
-                Err(ApiError::too_many(until.wait_time_from(DefaultClock::default().now()).as_secs() + 1))
+                let wait = until.wait_time_from(DefaultClock::default().now()).as_secs() + 1;
+                let detail = format!("the token budget of this client for analyses is used up; try again in {wait} s");
+                Err(ApiError::throttled(detail, wait))
             }
             Err(_) => Err(ApiError::invalid_field(
-                "texts",
+                field,
                 format!(
-                    "need about {tokens} tokens, and one request may use at most {}; send fewer or shorter texts, or \
-                     explain fewer",
+                    "about {tokens} tokens are needed, and one request may use at most {}; send fewer or shorter \
+                     texts, or explain fewer",
                     limited.budget.burst
                 ),
             )),
@@ -107,10 +110,10 @@ mod tests {
         let admission = Admission::new(Some(AnalyzeBudget { per_second: number(1), burst: number(1_000) }));
         let client = |last| Some(IpAddr::from([192, 0, 2, last]));
         let status = |result: Result<(), ApiError>| result.unwrap_err().status_code().as_u16();
-        admission.admit(client(1), 900).unwrap();
-        assert_eq!(status(admission.admit(client(1), 200)), 429);
-        assert_eq!(status(admission.admit(client(1), 1_001)), 422);
-        admission.admit(client(2), 1_000).unwrap();
+        admission.admit(client(1), 900, "texts").unwrap();
+        assert_eq!(status(admission.admit(client(1), 200, "texts")), 429);
+        assert_eq!(status(admission.admit(client(1), 1_001, "texts")), 422);
+        admission.admit(client(2), 1_000, "texts").unwrap();
         let text = vec!["seven words make a text of words".to_owned()];
         assert_eq!(cost(&text, Work::Explain), 8 * cost(&text, Work::Classify));
     }

@@ -154,7 +154,7 @@ pub struct AcknowledgeRequest {
 ///
 /// Records who works on the alert. The alert keeps firing, and its notification is not repeated, except to receivers of
 /// the kind `alertmanager`, because an Alertmanager resolves alerts that are not repeated. A later acknowledgement
-/// replaces an earlier one. A resolved alert is a 409.
+/// replaces an earlier one. Returns 409 if the alert is resolved.
 #[utoipa::path(
     post, path = "/api/alerts/{id}/acknowledge", tag = "alerts", request_body = AcknowledgeRequest,
     params(("id" = i64, Path, description = "The id of a firing alert")),

@@ -19,7 +19,8 @@ use super::{ModelState, answer};
 
 /// The maximum number of texts in one request.
 const MAX_TEXTS: usize = 256;
-/// The maximum number of texts that are explained in one request. An explanation classifies its text once per word.
+/// The maximum number of texts that are explained in one request. An explanation classifies its text once for each
+/// word, or for each of up to 64 parts of a longer text.
 const MAX_EXPLAINED: usize = 8;
 
 /// The texts to classify: exactly one of `text` and `texts`.
@@ -117,7 +118,10 @@ pub enum AnalyzeAnswer {
         (status = 200, body = AnalyzeAnswer),
         (status = 422, body = Problem),
         (status = 429, description = "The client's budget of tokens is used up", body = Problem),
-        (status = 503, description = "The model is being loaded, could not be loaded, or is busy", body = Problem),
+        (
+            status = 503, body = Problem,
+            description = "The model is being loaded, could not be loaded, is busy, or is remote and cannot explain"
+        ),
     )
 )]
 pub async fn analyze(
@@ -142,7 +146,8 @@ pub async fn analyze(
     }
     let classifier = classifier(&state)?;
     let work = if asked.explain { Work::Explain } else { Work::Classify };
-    state.admission.admit(state.proxies.client(&request), cost(&texts, work))?;
+    let field = if one { "text" } else { "texts" };
+    state.admission.admit(state.proxies.client(&request), cost(&texts, work), field)?;
     let mut results = match (texts.is_empty(), work) {
         (true, _) => Vec::new(),
         (false, Work::Explain) => state.cancellable(explained(classifier, texts)).await?,
@@ -199,8 +204,8 @@ fn classifier(state: &State) -> Result<SharedClassifier, ApiError> {
         ModelState::Ready(classifier) => Ok(state.api.routes.over(classifier.clone())),
         ModelState::Loading => Err(ApiError::unavailable("the model is being loaded; try again")),
         ModelState::Failed(reason) => Err(ApiError::unavailable(format!("the model could not be loaded: {reason}"))),
-        ModelState::Absent => Err(ApiError::unavailable(
-            "this process has no model; send the request to a process with the worker or api role",
-        )),
+        ModelState::Absent => {
+            Err(ApiError::unavailable("this process has no model; send the request to a process with the api role"))
+        }
     }
 }

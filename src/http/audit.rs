@@ -51,9 +51,9 @@ impl SecurityLog {
         if outcome == Verdict::Denied.as_str() {
             tracing::warn!(target: "sentistream::security", actor, address, action, path, status, request_id, "request denied");
         } else if outcome == Verdict::Unknown.as_str() {
-            tracing::warn!(target: "sentistream::security", actor, address, action, path, status, request_id, "admin change with unknown outcome");
+            tracing::warn!(target: "sentistream::security", actor, address, action, path, status, request_id, "request ended with unknown outcome");
         } else {
-            tracing::info!(target: "sentistream::security", actor, address, action, path, status, request_id, "admin change");
+            tracing::info!(target: "sentistream::security", actor, address, action, path, status, request_id, "request allowed");
         }
         if self.queue.try_send(event).is_err() {
             metrics::counter!("sentistream_security_events_dropped_total").increment(1);
@@ -99,12 +99,13 @@ impl Archive {
     }
 }
 
-/// Stores the events and deletes old events until `shutdown`, which the caller triggers after the last request.
+/// Stores the events and deletes old events until `shutdown`, which the caller triggers after the last request. The
+/// events that are not stored by then are written once more; they are lost if the database is still unavailable.
 pub async fn store(mut events: mpsc::Receiver<SecurityEvent>, archive: Archive, shutdown: Shutdown) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut prune = tokio::time::interval(PRUNE_EVERY);
     let mut changes = archive.adjustable.clone();
-    loop {
+    'running: loop {
         tokio::select! {
             () = shutdown.stopping() => break,
             _ = prune.tick() => {
@@ -120,7 +121,7 @@ pub async fn store(mut events: mpsc::Receiver<SecurityEvent>, archive: Archive, 
         while let Err(error) = record(&archive.store, &mut batch).await {
             tracing::warn!(%error, events = batch.len(), "cannot store audit events, will retry");
             if !shutdown.sleep(RETRY).await {
-                return;
+                break 'running;
             }
         }
     }
@@ -130,6 +131,7 @@ pub async fn store(mut events: mpsc::Receiver<SecurityEvent>, archive: Archive, 
     if !batch.is_empty()
         && let Err(error) = record(&archive.store, &mut batch).await
     {
+        metrics::counter!("sentistream_security_events_dropped_total").increment(batch.len() as u64);
         tracing::warn!(%error, events = batch.len(), "cannot store audit events at shutdown, they are lost");
     }
 }

@@ -119,7 +119,7 @@ impl Authenticator {
         })
     }
 
-    /// Checks that `request` has `scope`.
+    /// Checks that the client of `request` has `scope`.
     ///
     /// # Errors
     /// 401 without a valid token or session; 403 if the client lacks the scope, or the request comes from a page of

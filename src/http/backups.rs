@@ -40,9 +40,9 @@ pub struct BackupList {
     hint: &'static str,
     /// The command that makes a backup of Postgres; null with the embedded database.
     command: Option<&'static str>,
-    /// The folder of the backups.
+    /// The folder of the backups; null with Postgres.
     folder: Option<String>,
-    /// The number of backups that are kept.
+    /// The number of backups that are kept; null with Postgres.
     keep: Option<usize>,
     /// The backups, newest first.
     backups: Vec<Backup>,

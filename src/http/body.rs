@@ -48,7 +48,8 @@ pub enum BodyFormat {
 /// The format that `Content-Type` names.
 ///
 /// # Errors
-/// 415 for another format or none. Pages of other sites could send such requests without a CORS preflight.
+/// 415 for another format or none. Pages of other sites could send some other formats, such as `text/plain`, without a
+/// CORS preflight.
 pub fn format(request: &HttpRequest) -> Result<BodyFormat, ApiError> {
     let named = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

@@ -85,7 +85,7 @@ pub struct Change {
 pub struct Significance {
     /// The interval of `total_percentage`; `null` when a period has no scored posts.
     total_percentage: Option<ChangeInterval>,
-    /// The intervals of `percentages`, in percentage points; `null` when a period has no scored posts.
+    /// The intervals of `percentages`, in percentage points. An interval is `null` when a period has no scored posts.
     percentages: BySentiment<Option<ChangeInterval>>,
 }
 
@@ -151,7 +151,8 @@ impl Change {
 /// Compare two periods
 ///
 /// Returns the counts of two periods of the same length, the changes between them, and whether the changes are
-/// statistically significant.
+/// statistically significant. If `author` or `q` requires more than 100,000 stored posts to be read, the request is
+/// refused with 422.
 #[utoipa::path(
     get, path = "/api/compare", tag = "sentiment", params(CompareParams, CountParams),
     responses((status = 200, body = Comparison), (status = 422, body = Problem))

@@ -12,7 +12,7 @@ use super::state::State;
 
 /// The posts to count. Filters by topic, source, sentiment and emotion are answered from rollups, which also count
 /// posts that were deleted after their retention time. Filters by author and text are answered from the stored posts.
-/// If more than 100,000 stored posts match, an aggregate, a distribution or a comparison is refused with 422.
+/// If more than 100,000 stored posts must be read, an aggregate, a distribution or a comparison is refused with 422.
 #[derive(Clone, Default, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CountParams {
@@ -33,7 +33,8 @@ pub struct CountParams {
     /// Only posts of this author.
     #[param(value_type = Option<String>)]
     author: Option<Author>,
-    /// Words that the text of the post must all contain, also as parts of longer words. Case is ignored.
+    /// Only posts whose text contains all of these words, also as parts of longer words. Case is ignored. At most 20
+    /// words and 500 bytes.
     q: Option<String>,
 }
 

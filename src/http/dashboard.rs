@@ -19,7 +19,7 @@ struct Files;
 const PAGE: &str = "index.html";
 /// Shown by a binary that was built without the dashboard.
 const NOT_BUILT: &str = include_str!("dashboard/not_built.html");
-/// Paths with these endings are files. A missing file is a 404; the response is not the page `index.html`.
+/// Paths with these endings are files. For a missing file the server responds with 404, not with the page `index.html`.
 const FILE_ENDINGS: [&str; 14] = [
     ".js",
     ".css",

@@ -86,7 +86,7 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// 401: no valid token.
+    /// 401: no valid credentials.
     pub fn unauthorized(detail: impl Into<String>, challenge: impl Into<String>) -> Self {
         Self { challenge: Some(challenge.into()), ..Self::new(StatusCode::UNAUTHORIZED, detail) }
     }
@@ -138,7 +138,7 @@ impl ApiError {
         Self { retry_after_s: Some(retry_after_s), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
     }
 
-    /// 429: too many failed attempts.
+    /// 429 with another reason than the rate limit: too many failed attempts, or a used-up budget.
     pub fn throttled(detail: impl Into<String>, retry_after_s: u64) -> Self {
         Self { retry_after_s: Some(retry_after_s), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
     }

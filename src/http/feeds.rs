@@ -132,7 +132,7 @@ pub async fn feeds(store: &Store, now: Timestamp) -> Result<Vec<FeedView>, Store
 
 /// Pause a source
 ///
-/// The instance that reads the source stops within seconds. The source stays paused across restarts.
+/// The instance that reads the source stops reading it within seconds. The source stays paused across restarts.
 #[utoipa::path(
     post, path = "/api/sources/{name}/pause", tag = "operations",
     params(("name" = String, Path, description = "The name of the source", example = "bluesky")),

@@ -234,8 +234,8 @@ impl Checks {
 
 /// Health
 ///
-/// The status is always 200, and the body reports the state of each service and the outcome counters. The states of
-/// database, stream and model need no token. Names of sources, causes and counters require the scope `read`.
+/// The HTTP status is always 200, and the body reports the state of each service and the outcome counters. The states
+/// of database, stream and model need no token. Names of sources, causes and counters require the scope `read`.
 #[utoipa::path(get, path = "/api/health", tag = "operations", responses((status = 200, body = Health)))]
 pub async fn health(
     state: web::Data<State>,

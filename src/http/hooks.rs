@@ -43,9 +43,9 @@ pub struct Received {
 ///
 /// `name` is the name of a source of kind `webhook`. The body is any JSON, signed with the secret of the source; no
 /// token is needed. The settings of the source define where the posts are in the body. A body may have at most 1,000
-/// items, 100,000 values and 4 MiB. Accepted posts have the name of the source as their `source`. The response is the
-/// same for an unknown name and a wrong signature. While the source is paused, signed requests get a 503, so that the
-/// sender sends them again later.
+/// items, 100,000 values and 4 MiB (`server.body_limit`). Accepted posts have the name of the source as their `source`.
+/// The response is the same for an unknown name and a wrong signature. While the source is paused, signed requests get
+/// a 503, so that the sender sends them again later.
 #[utoipa::path(
     post, path = "/api/hooks/{name}", tag = "posts", security(()),
     params(("name" = String, Path, description = "The name of the source", example = "reviews")),

@@ -83,9 +83,10 @@ pub struct Explained {
     /// The range that the explained range is compared with.
     previous: SampledSide,
     counted_from: CountedFrom,
-    /// Whether there is a change that is statistically significant (p < 0.001) and large: a share changed by at least
-    /// five percentage points, or one range has at least 1.5 times as many posts as the other, relative to their
-    /// lengths. Shares are compared if each range has at least 30 scored posts.
+    /// Whether there is a change that is statistically significant (p < 0.001) and large: the share of positive or
+    /// negative posts changed by at least five percentage points, or one range has at least 1.5 times as many posts as
+    /// the other, relative to their lengths. Shares are compared if each range has at least 30 scored posts, numbers of
+    /// posts if one range has at least 30 posts.
     significant: bool,
     /// The significant changes, most important first: at most one change of a sentiment and one change of the number of
     /// posts.

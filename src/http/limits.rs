@@ -63,7 +63,7 @@ impl Limited {
 /// after routing, so that all spellings of a path count alike.
 ///
 /// # Errors
-/// The errors of the inner service.
+/// The errors of the inner service; 503 when a read waits longer than the request timeout for its turn.
 pub async fn enforce<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

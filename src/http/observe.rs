@@ -4,13 +4,13 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::ResponseError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
@@ -34,7 +34,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 /// Serves a request through the inner service, as the module describes.
 ///
 /// # Errors
-/// An [`ApiError`] for a request that panicked.
+/// An [`ApiError`] for a request that failed or panicked in the inner service.
 pub async fn observe(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -49,19 +49,21 @@ pub async fn observe(
 
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
     let _entered = span.enter();
-    let response = match outcome {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => {
+    let response = match outcome.unwrap_or_else(|_panic| Err(ApiError::internal("a handler panicked").into())) {
+        Ok(response) => response,
+        Err(mut error) => {
             let status = error.as_response_error().status_code();
             end(watched, status, None);
             record(&Seen { method, route: "none".to_owned(), status, elapsed: started.elapsed() });
-            return Err(problem_of(&error, status, &path).with_request_id(&id).into());
-        }
-        Err(_panic) => {
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
-            end(watched, status, None);
-            record(&Seen { method, route: "none".to_owned(), status, elapsed: started.elapsed() });
-            return Err(ApiError::internal("a handler panicked").with_request_id(&id).into());
+            // The response to an error is created after this middleware. The error itself is kept, because it also adds
+            // the CORS headers.
+            let problem = problem_of(&error, status, &path).with_request_id(&id);
+            error.add_response_mapper(move |response| {
+                let mut rendered = rendered(&problem, response.headers());
+                add_headers(rendered.headers_mut(), &id);
+                rendered
+            });
+            return Err(error);
         }
     };
 
@@ -105,14 +107,20 @@ fn as_problem<B: MessageBody + 'static>(
         Some(error) => problem_of(error, response.status(), path),
         None => ApiError::from_status(response.status(), path),
     };
-    let mut rendered = problem.with_request_id(id).error_response();
-    for (name, value) in response.headers() {
+    let rendered = rendered(&problem.with_request_id(id), response.headers());
+    response.into_response(rendered)
+}
+
+/// The response to `problem`, with the headers of the response that it replaces.
+fn rendered(problem: &ApiError, replaced: &HeaderMap) -> HttpResponse {
+    let mut rendered = problem.error_response();
+    for (name, value) in replaced {
         let of_the_body = [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LENGTH, header::ETAG];
         if !of_the_body.contains(name) && !rendered.headers().contains_key(name) {
             rendered.headers_mut().append(name.clone(), value.clone());
         }
     }
-    response.into_response(rendered)
+    rendered
 }
 
 fn problem_of(error: &Error, status: StatusCode, path: &str) -> ApiError {
@@ -168,4 +176,39 @@ fn known_method(method: &str) -> &'static str {
         .into_iter()
         .find(|known| *known == method)
         .unwrap_or("other")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Ready, ready};
+
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, init_service, try_call_service};
+    use actix_web::{App, web};
+
+    use super::*;
+
+    fn refuse(_: ServiceRequest, _: Next<BoxBody>) -> Ready<Result<ServiceResponse, Error>> {
+        ready(Err(ApiError::unavailable("too many requests at the same time").into()))
+    }
+
+    #[tokio::test]
+    async fn errors_and_panics_have_id_and_security_headers() {
+        let app = App::new()
+            .wrap(from_fn(observe))
+            .service(web::resource("/refused").wrap(from_fn(refuse)))
+            .route("/panic", web::get().to(|| async { "no number".parse::<u16>().unwrap().to_string() }));
+        let app = init_service(app).await;
+        for (path, status) in [("/refused", 503), ("/panic", 500)] {
+            let request = TestRequest::with_uri(path).insert_header((REQUEST_ID, "trace-7")).to_request();
+            let Err(error) = try_call_service(&app, request).await else { panic!("{path} has no error") };
+            let response = error.error_response();
+            assert_eq!(response.status(), status, "{path}");
+            let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+            assert_eq!(header("x-request-id"), Some("trace-7"), "{path}");
+            assert_eq!(header("x-content-type-options"), Some("nosniff"), "{path}");
+            assert_eq!(header("content-security-policy"), Some(CONTENT_SECURITY_POLICY), "{path}");
+            assert_eq!(header("content-type"), Some("application/problem+json"), "{path}");
+        }
+    }
 }

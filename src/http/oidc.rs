@@ -156,7 +156,7 @@ impl Query {
     get, path = "/api/session/oidc/start", tag = "security", security(()),
     params((
         "return" = Option<String>, Query,
-        description = "The path of a page of the dashboard. Default: `/`, which also replaces any other address",
+        description = "The path of a page of the dashboard. Default: `/`, also for a value that is not such a path",
         example = "/alerts"
     )),
     responses(
@@ -336,7 +336,7 @@ fn name_of(identity: &Identity, authenticator: &Authenticator) -> Result<ActorNa
     let known = identity.names.iter().chain([&identity.subject, &numbered]);
     let mut names = known.filter_map(|name| ActorName::parse(name).ok());
     let name = names.find(|name| !authenticator.is_configured(name.as_str()));
-    name.ok_or_else(|| Failure::new(Reason::Rejected, "the person has no name that an account can have"))
+    name.ok_or_else(|| Failure::new(Reason::Rejected, "no name of the person can be the name of an account"))
 }
 
 /// The address that starts the sign-in at the external URL. The provider returns to the external URL, where the browser

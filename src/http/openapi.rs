@@ -24,7 +24,10 @@ use crate::domain::{Alert, PostEvent};
         (name = "insights", description = "What changed between two ranges, and what caused it"),
         (name = "topics", description = "Tracked topics: queries that every new post is matched against"),
         (name = "alerts", description = "Alert rules and alerts"),
-        (name = "notifications", description = "Receivers, routes, silences and the delivery log"),
+        (
+            name = "notifications",
+            description = "Receivers, routes, silences, inhibition rules, mute timings and the delivery log"
+        ),
         (name = "alertmanager", description = "The part of Alertmanager's API v2 for amtool, karma and Grafana"),
         (name = "analyze", description = "Classify texts without storing them"),
         (name = "live", description = "The WebSocket of live events"),

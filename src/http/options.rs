@@ -35,7 +35,8 @@ pub struct HttpOptions {
     /// Proxies whose `X-Forwarded-For` is trusted. If there are any, clients without credentials have at most
     /// the scope `read`.
     pub trusted_proxies: Vec<IpAddr>,
-    /// The URL of the dashboard in notifications.
+    /// The URL of the dashboard, for links in notifications and invitations. It also shows whether browsers use https,
+    /// which session cookies then require.
     pub external_url: String,
     /// The maximum size of a request body in bytes, before and after decompression.
     pub max_body: usize,

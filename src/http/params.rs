@@ -1,6 +1,7 @@
 //! Parses the query and the path of a request and reports all errors together.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -135,9 +136,13 @@ impl Params {
     /// # Errors
     /// 422 with every error, including unknown parameters.
     pub fn finish(mut self) -> Result<(), ApiError> {
-        let mut unknown: Vec<_> =
-            self.values.iter().map(|(name, _)| name).filter(|name| !self.known.contains(&name.as_str())).collect();
-        unknown.dedup();
+        let mut seen = HashSet::new();
+        let mut unknown: Vec<_> = self
+            .values
+            .iter()
+            .map(|(name, _)| name)
+            .filter(|name| !self.known.contains(&name.as_str()) && seen.insert(*name))
+            .collect();
         let unlisted = unknown.len().saturating_sub(MAX_UNKNOWN);
         unknown.truncate(MAX_UNKNOWN);
         let allowed = match self.known.as_slice() {
@@ -245,6 +250,12 @@ mod tests {
         {
             assert!(message.contains(part), "{part:?} in {message}");
         }
+    }
+
+    #[test]
+    fn repeated_unknown_parameter_is_reported_once() {
+        let error = Params::parse("a=1&b=1&a=2&b=2").unwrap().finish().unwrap_err().to_string();
+        assert_eq!((error.matches("a: is not").count(), error.matches("b: is not").count()), (1, 1), "{error}");
     }
 
     #[test]

@@ -73,7 +73,11 @@ pub fn describe_metrics() {
             Kind::Counter,
             "Events of the audit log that could not be stored.",
         ),
-        ("sentistream_http_malformed_total", Kind::Counter, "Requests that are not valid HTTP."),
+        (
+            "sentistream_http_malformed_total",
+            Kind::Counter,
+            "Requests refused by the HTTP parser: not valid HTTP, or a head that is too large or arrives too slowly.",
+        ),
         (
             "sentistream_http_connections_refused_total",
             Kind::Counter,

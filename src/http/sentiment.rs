@@ -204,9 +204,10 @@ impl AggregateAnswer {
 
 /// Sentiment over time
 ///
-/// Returns counts by minute, hour or day of the time at which posts were created. A range is a 422 if it has more than
-/// 5,000 buckets, or if it starts before the oldest counts that are kept (`retention.minute_rollups` for minutes,
-/// `retention.rollups` otherwise). Also served at `/api/aggregate`.
+/// Returns counts by minute, hour or day of the time at which posts were created. A range is refused with 422 if it has
+/// more than 5,000 buckets, if it starts before the oldest counts that are kept (`retention.minute_rollups` for
+/// minutes, `retention.rollups` otherwise), or if `author` or `q` requires more than 100,000 stored posts to be read.
+/// Also served at `/api/aggregate`.
 #[utoipa::path(
     get, path = "/api/sentiment/aggregate", tag = "sentiment", params(AggregateParams, CountParams),
     responses((status = 200, body = AggregateAnswer), (status = 422, body = Problem))
@@ -286,7 +287,8 @@ pub struct Distribution {
 
 /// Distribution of sentiment
 ///
-/// Returns the posts that were created within the last hours, by sentiment and emotion. Also served at
+/// Returns the counts of the posts that were created within the last hours, by sentiment and emotion. If `author` or
+/// `q` requires more than 100,000 stored posts to be read, the request is refused with 422. Also served at
 /// `/api/distribution`.
 #[utoipa::path(
     get, path = "/api/sentiment/distribution", tag = "sentiment", params(DistributionParams, CountParams),

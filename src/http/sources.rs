@@ -89,7 +89,7 @@ pub async fn kinds(
 
 /// One added source
 ///
-/// Returns an added source with its settings. A source of the configuration is a 404.
+/// Returns an added source with its settings. Returns 404 for a source of the configuration.
 #[utoipa::path(
     get, path = "/api/sources/{name}", tag = "operations", params(("name" = String, Path)),
     responses((status = 200, body = ManagedSourceView), (status = 404, body = Problem))

@@ -164,7 +164,7 @@ pub async fn stats(
     answer::json(&stats)
 }
 
-/// The sources of stored posts, and the state of the sources that instances read.
+/// The sources of posts with their counts, and the state of the sources that instances read.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Sources {
     sources: Vec<SourceView>,
@@ -199,7 +199,8 @@ pub struct SourceView {
 /// Sources
 ///
 /// Returns the 1,000 sources with the most posts, sorted by their number of posts, and the state of each source that
-/// instances read. `total` counts all sources with stored posts.
+/// instances read. `total` counts all sources, including sources whose posts were all deleted after their retention
+/// time.
 #[utoipa::path(get, path = "/api/sources", tag = "sentiment", responses((status = 200, body = Sources)))]
 pub async fn sources(
     _: Authorized<Read>,

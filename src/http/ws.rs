@@ -42,7 +42,10 @@ const MAX_FRAME: usize = 64 * 1024;
         (status = 401, description = "No valid token or session", body = Problem),
         (status = 403, description = "The page of another site, or no permission to read", body = Problem),
         (status = 422, description = "The request has parameters", body = Problem),
-        (status = 503, description = "Too many clients, or the server is shutting down", body = Problem),
+        (
+            status = 503, body = Problem,
+            description = "Too many clients, the server is shutting down, or the database does not answer"
+        ),
     )
 )]
 pub async fn open(

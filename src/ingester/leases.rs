@@ -34,7 +34,7 @@ pub enum Admission {
 }
 
 /// The right to read a source: a lease, or `None` if no lease is needed, because every instance may read the source or
-/// the database has only one instance.
+/// the database is embedded, so that only one instance uses it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grant(Option<LeaseHandle>);
 

@@ -112,8 +112,8 @@ impl Manager {
         Ok(())
     }
 
-    /// Tries once to delete the stored state of each removed source. The state of the sources for which this fails is
-    /// kept until the next attempt, or if the process stops before it.
+    /// Tries once to delete the stored state of each removed source. If a deletion fails, the next call tries it again.
+    /// If the process stops before, the state stays in the database.
     ///
     /// # Errors
     /// The first transient error, or a permanent error, which ends the attempts.

@@ -16,7 +16,7 @@ use crate::domain::{Op, PostId, Timestamp};
 const RECENT: usize = 100_000;
 /// The time between two checks of the stream.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
-/// The largest difference between the clocks of the stream and of this process.
+/// The assumed maximum difference between the clocks of the stream and of this process.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
 /// The posts that passed the filters of a source.

@@ -22,8 +22,8 @@ pub struct SourcePart {
     /// The number of posts of the source in the current range. If the filter cannot be counted by source, the number in
     /// the sample.
     pub posts: i64,
-    /// The number of posts of the source in the earlier range, or in the sample of this range. This number is not
-    /// scaled to the length of the current range.
+    /// The number of posts of the source in the earlier range, or in the sample of the earlier range. This number is
+    /// not scaled to the length of the current range.
     pub previous_posts: i64,
     /// The contribution to the difference that the first entry of `changes` describes; without changes, to the
     /// difference in the number of posts. The unit is percentage points of all posts for a share, and posts for a

@@ -16,7 +16,7 @@ const LEAST_Z: f64 = 3.29;
 /// Smaller differences are ignored even if they are significant.
 const LEAST_POINTS: f64 = 5.0;
 const LEAST_FACTOR: f64 = 1.5;
-/// The minimum part of a difference that an emotion or a source must explain to be listed.
+/// The minimum part of a difference that an emotion or a source must explain to be named.
 const LEAST_PART: f64 = 0.35;
 
 /// The measured quantity.

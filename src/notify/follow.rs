@@ -57,7 +57,7 @@ impl Follower {
     /// Processes new transitions, and writes the notifications that are due to the outbox.
     ///
     /// # Errors
-    /// When the store fails, or another instance has the lease. The follower is then unchanged.
+    /// When the store fails, or another instance has the lease. The groups and the cursor are then unchanged.
     pub async fn step(&mut self, lease: &Lease) -> Result<(), StoreError> {
         let done = self.try_step(lease).await;
         if done.is_err() {

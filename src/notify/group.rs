@@ -253,7 +253,7 @@ impl Group {
             let Some(ended) = member.ends_at else { return true };
             moment.send_resolved && member.is_known_to_fire() && ended + RESOLVED_FOR > moment.now
         });
-        // A flush time after the longest wait was recorded while the clock was ahead, so it is moved forward.
+        // A flush time after the longest wait was recorded while the clock was ahead, so an earlier time replaces it.
         let longest = moment.route.group_wait.0.max(moment.route.group_interval.0);
         self.flush_at = self.flush_at.min(moment.now + longest);
         if moment.muted || moment.now < self.flush_at {

@@ -98,7 +98,7 @@ impl Setup {
         self.silences.iter().any(|silence| silence.covers(labels, now))
     }
 
-    /// Whether notifications of the route are muted: a mute timing is active, or the route has active intervals and
+    /// Whether notifications of the route are muted: a mute timing is active, or the route has active timings and
     /// none of them is active.
     pub fn is_muted(&self, route: &Route, now: Timestamp) -> bool {
         let is_active = |name: &String| self.mute_timings.get(name).is_some_and(|timing| timing.is_active(now));

@@ -93,7 +93,8 @@ impl Provider {
         let transport = transport.map_err(|error| OidcError::Misconfigured(error.to_string()))?;
         transport.check(issuer.url()).map_err(|error| wrong(error.to_string()))?;
         let sealer = Sealer::new(&options.client_secret);
-        let sealer = sealer.ok_or_else(|| OidcError::Misconfigured("server.auth.oidc.client_secret".to_owned()))?;
+        let unusable = || OidcError::Misconfigured("server.auth.oidc.client_secret cannot be used as a key".to_owned());
+        let sealer = sealer.ok_or_else(unusable)?;
         Ok(Self { options, issuer, transport, sealer, clock, known: Mutex::default() })
     }
 

@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sealed_text_opens_only_with_its_secret_and_place() {
+    fn sealed_text_opens_only_with_its_secret_and_purpose() {
         let sealer = Sealer::new(&"a".into()).unwrap();
         let sealed = sealer.seal("state", "sign-in").unwrap();
         assert!(!sealed.contains("state") && sealed != sealer.seal("state", "sign-in").unwrap());

@@ -24,7 +24,7 @@ pub struct SettingView {
     pub choices: Vec<String>,
     /// Whether an empty text means "not set".
     pub optional: bool,
-    /// The current value. A secret is `***`; the credentials and the query of a URL are masked too.
+    /// The current value. A secret is `***`; the password of a URL and the query of a web URL are masked too.
     #[schema(value_type = Value)]
     pub value: Value,
     /// The default value, which applies if no layer sets the setting.
@@ -37,7 +37,7 @@ pub struct SettingView {
     /// Whether the setting can change while the server runs. A setting that the configuration sets is not `editable`,
     /// even if it is changeable.
     pub changeable: bool,
-    /// The stored value; null if the setting was never changed.
+    /// The last change of the setting; null if the setting was never changed.
     pub stored: Option<StoredView>,
     /// The version of the setting, for `If-Match`; 0 if the setting was never changed.
     pub version: i64,

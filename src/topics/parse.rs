@@ -133,7 +133,8 @@ impl Parser {
             if (other, in_order) != (distance, ordered) {
                 return Err(Fault::new(
                     position,
-                    "all NEAR in a chain must have the same distance: put brackets around a part of the chain",
+                    "all NEAR in a chain must have the same distance and order: write two chains, as in \
+                     (acme NEAR/5 app) (app NEAR/2 broken)",
                 ));
             }
             self.next += 1;

@@ -90,7 +90,7 @@ async fn concurrent_requests_for_a_key_share_one_computation(cache: Cache) {
     assert_eq!((computation.runs(), hits.into_iter().filter(|hit| *hit).count()), (1, 19));
 }
 
-async fn error_is_shared_and_not_cached(cache: Cache) {
+async fn error_is_returned_and_not_cached(cache: Cache) {
     let failed = cache.get_or_compute("a", async { Err::<String, _>("away".to_owned()) }).await;
     assert_eq!(failed.unwrap_err(), "away");
     assert!(!Computation::default().get(&cache, "a").await.hit);
@@ -137,7 +137,7 @@ macro_rules! on_both {
 
 on_both!(
     concurrent_requests_for_a_key_share_one_computation,
-    error_is_shared_and_not_cached,
+    error_is_returned_and_not_cached,
     clearing_the_cache_discards_running_computations
 );
 

@@ -210,7 +210,7 @@ async fn events_of_other_programs_are_received_if_known() {
     let (updates, events) = (channels.updates.as_bytes(), channels.events.as_bytes());
     let LiveEvent::Post(theirs) = post("theirs") else { unreachable!() };
     let bare = serde_json::to_vec(&theirs).unwrap();
-    // The first five messages are unknown or malformed, so they must be ignored.
+    // The first four messages are unknown or malformed, so they must be ignored.
     let published: [(&[u8], &[u8]); 6] = [
         (updates, b"no json"),
         (events, br#"{"type":"surprise","data":{}}"#),

@@ -59,7 +59,8 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
     }
 }
 
-/// The folders with code, and the module that a folder is. Other folders contain one module per file.
+/// The folders with code. A folder with the name of a module is this module; in the others, each file or folder at the
+/// top is a module.
 const FOLDERS: [(&str, Option<&str>); 5] = [
     ("src", None),
     ("crates/core/src", None),
@@ -68,7 +69,7 @@ const FOLDERS: [(&str, Option<&str>); 5] = [
     ("crates/sources/src", Some("sources")),
 ];
 
-/// The paths under which a module imports other modules.
+/// The prefixes of paths with which a module imports other modules.
 const ROOTS: [&str; 3] = ["crate::", "sentistream_core::", "sentistream_storage::"];
 
 /// A source file.

@@ -276,7 +276,7 @@ fn unnamed_classes_need_a_label_mapping() {
     assert_ended(&mapped, 0, &[]);
     let wrong = "inference.emotion_labels={LABEL_7 = \"joy\"}";
     let slip = app.run(&[&analyze[..], &["--set", labels, "--set", wrong]].concat());
-    assert_ended(&slip, 2, &["inference.emotion_labels", "LABEL_7", "anger, disgust"]);
+    assert_ended(&slip, 2, &["the model roberta: inference.emotion_labels", "LABEL_7", "anger, disgust"]);
     let shown = app.run(&["models", "show", "--set", &model, "--set", labels]).stdout;
     assert!(shown.contains("LABEL_2 → negative"), "{shown}");
 }

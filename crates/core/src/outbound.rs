@@ -1,10 +1,10 @@
 //! HTTP requests to configured URLs, such as feeds and webhooks.
 //!
 //! A configured URL may refer to a service that only this machine can reach (SSRF). Requests are therefore restricted
-//! to http(s) and to public addresses, unless the options allow more. The connector resolves host names and connects to
-//! the address that it has checked, also after each redirect, so DNS rebinding has no effect. Proxies from the
-//! environment are not used, because they would resolve host names without this check. Time, redirects and the size of
-//! answers are limited.
+//! to http(s), and to public addresses and the networks that the options allow. The connector resolves host names and
+//! connects to the address that it has checked, also after each redirect, so DNS rebinding has no effect. Proxies from
+//! the environment are not used, because they would resolve host names without this check. Time, redirects and the size
+//! of answers are limited.
 
 mod address;
 #[cfg(test)]

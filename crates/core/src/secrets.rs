@@ -6,9 +6,9 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::{ArcSwap, Guard};
@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 const PREFIX: &str = "sealed:v1:";
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
-/// The mode of a key file: only the owner can read it.
+/// The mode of a new key file: only the owner can read it.
 const OWNER_ONLY: u32 = 0o600;
 
 /// Whether `text` is sealed. Otherwise it is a secret in plain text.
@@ -61,7 +61,7 @@ pub enum SecretsError {
         /// The line, counted from 1.
         line: usize,
     },
-    /// The key file is empty.
+    /// The key file contains no key.
     #[error("the key file {path} has no key: write one with `openssl rand -base64 32`")]
     Empty {
         /// The file.
@@ -107,6 +107,8 @@ impl Key {
 pub struct Vault {
     path: Arc<Path>,
     keys: Arc<ArcSwap<Keys>>,
+    /// The modification time of the newest change that was logged as not readable.
+    logged: Arc<Mutex<Option<SystemTime>>>,
 }
 
 /// The keys of a file, and its modification time.
@@ -152,9 +154,10 @@ impl Vault {
     /// The keys of an existing file.
     ///
     /// # Errors
-    /// When the file cannot be read, other users can read it, or a line is not a key.
+    /// When the file cannot be read, other users can read it, a line is not a key, or there is no key.
     pub fn open(path: &Path) -> Result<Self, SecretsError> {
-        Ok(Self { path: path.into(), keys: Arc::new(ArcSwap::from_pointee(Keys::read(path)?)) })
+        let keys = Arc::new(ArcSwap::from_pointee(Keys::read(path)?));
+        Ok(Self { path: path.into(), keys, logged: Arc::default() })
     }
 
     /// The current keys of the file. While the file cannot be read, the previous keys are returned.
@@ -163,7 +166,14 @@ impl Vault {
         if modified.is_some() && modified != self.keys.load().modified {
             match Keys::read(&self.path) {
                 Ok(keys) => self.keys.store(Arc::new(keys)),
-                Err(error) => tracing::error!(%error, "changed key file not readable, using the previous keys"),
+                Err(error) => {
+                    // Each use of a secret reads the file again, so each change is logged only once.
+                    let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+                    if *logged != modified {
+                        tracing::error!(%error, "changed key file not readable, using the previous keys");
+                        *logged = modified;
+                    }
+                }
             }
         }
         self.keys.load()
@@ -172,7 +182,7 @@ impl Vault {
     /// The keys of a file. If the file does not exist, it is created with a new key.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// As [`Self::open`], and when the file cannot be written.
     pub fn open_or_create(path: &Path) -> Result<Self, SecretsError> {
         let created = fs::OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(path);
         match created {
@@ -189,7 +199,7 @@ impl Vault {
     /// Adds a new key as the first key of an existing file. New secrets are sealed with it.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// As [`Self::open`], and when the file cannot be written.
     pub fn add_key(path: &Path) -> Result<Self, SecretsError> {
         Self::open(path)?;
         let file = |source| SecretsError::File { path: path.to_owned(), source };
@@ -201,7 +211,7 @@ impl Vault {
     /// Removes every key except the first from a file.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// As [`Self::open`], and when the file cannot be written.
     pub fn drop_old_keys(path: &Path) -> Result<Self, SecretsError> {
         let current = Self::open(path)?;
         let keys = current.current();
@@ -256,13 +266,20 @@ fn new_key() -> String {
     STANDARD.encode(bytes)
 }
 
-/// Replaces a file atomically: a crash leaves either the old or the new file.
+/// Replaces an existing file atomically: a crash leaves either the old or the new file. The new file has the mode and
+/// the group of the old file, and its owner if this process may set the owner. If this process may not set the group,
+/// only the owner can read the new file.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let old = fs::metadata(path)?;
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
     let new = PathBuf::from(new);
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(OWNER_ONLY).open(&new)?;
     file.write_all(text.as_bytes())?;
+    let group = Some(old.gid());
+    if fchown(&file, Some(old.uid()), group).or_else(|_| fchown(&file, None, group)).is_ok() {
+        file.set_permissions(old.permissions())?;
+    }
     file.sync_all()?;
     fs::rename(new, path)
 }
@@ -311,6 +328,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.key");
         assert!(matches!(Vault::open(&path), Err(SecretsError::File { .. })));
+        Vault::open_or_create(&path).unwrap();
         replace(&path, "\n").unwrap();
         assert!(matches!(Vault::open(&path), Err(SecretsError::Empty { .. })));
         replace(&path, "short\n").unwrap();
@@ -318,5 +336,36 @@ mod tests {
         replace(&path, &new_key()).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(Vault::open(&path), Err(SecretsError::Exposed { mode: 0o644, .. })));
+    }
+
+    #[test]
+    fn rotation_keeps_the_mode_of_the_key_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.key");
+        Vault::open_or_create(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        for rotate in [Vault::add_key, Vault::drop_old_keys] {
+            rotate(&path).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        }
+    }
+
+    #[test]
+    fn unreadable_change_of_the_key_file_is_logged_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, log) = (folder.path().join("x.key"), folder.path().join("log"));
+        let vault = Vault::open_or_create(&path).unwrap();
+        let logger = tracing_subscriber::fmt().with_writer(Arc::new(fs::File::create(&log).unwrap())).finish();
+        tracing::subscriber::with_default(logger, || {
+            for change in 1..=2 {
+                fs::write(&path, "short\n").unwrap();
+                let modified = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(change);
+                fs::OpenOptions::new().append(true).open(&path).unwrap().set_modified(modified).unwrap();
+                for _ in 0..3 {
+                    vault.seal(&"hunter2".into(), "a").unwrap();
+                }
+            }
+        });
+        assert_eq!(fs::read_to_string(&log).unwrap().matches("changed key file not readable").count(), 2);
     }
 }

@@ -7,8 +7,7 @@ use std::sync::OnceLock;
 use sentistream::inference::{Engine, InferenceOptions, ModelSource};
 use tempfile::TempDir;
 
-/// The number of bytes at the beginning of a file that an input can replace. The structure of the file is there; the
-/// rest are weights.
+/// The number of bytes at the beginning of a file that an input can replace. They contain the structure of the file.
 const HEAD: usize = 8_192;
 
 /// The files whose beginning an input may replace. `scripts/fuzz` writes these beginnings as seeds, in this order.

@@ -34,7 +34,7 @@ pub struct Calibration {
 }
 
 impl Calibration {
-    /// Reads the calibration of a model. Returns an empty calibration if none is stored.
+    /// Reads the calibration of a model. Returns an empty calibration if calibration is off, or none is stored.
     ///
     /// # Errors
     /// When a file cannot be read or is invalid.

@@ -2,8 +2,8 @@
 //! al., "Beyond Accuracy", 2020).
 //!
 //! A labelled data set measures how often a model is right; these cases show which kinds of texts it classifies
-//! wrongly.
-//! The cases are in English. They were written before any model was measured with them, and no model is tuned on them.
+//! wrongly. The cases are in English. They were written before any model was measured with them, and no model is tuned
+//! on them.
 
 mod cases;
 

@@ -1,10 +1,9 @@
 //! The engine: a local model, and threads that process one queue of texts.
 //!
-//! Each text of a request is a separate entry in the queue. A free thread takes the first of these that is available:
-//! a full batch of tokenised texts, then texts to tokenise, then a smaller batch of tokenised texts. Therefore a text
-//! never waits for a full batch while a thread is free, batches are full under load, and some threads tokenise texts
-//! while others compute.
-//! Batches have no padding, so texts need not be sorted by length.
+//! Each text of a request is a separate entry in the queue. A free thread takes a full batch of tokenised texts if
+//! there is one, otherwise texts to tokenise, otherwise a smaller batch of tokenised texts. Therefore a text never
+//! waits for a full batch while a thread is free, batches are full under load, and some threads tokenise texts while
+//! others compute. Batches have no padding, so texts need not be sorted by length.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

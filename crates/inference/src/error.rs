@@ -6,7 +6,8 @@ use std::time::Duration;
 /// Why texts could not be classified.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum InferenceError {
-    /// The engine is full, starting or stopped; a retry may succeed.
+    /// The model cannot classify texts now, for example because its queue is full, it is not loaded, or the server of a
+    /// remote model does not respond. A retry may succeed.
     #[error("the model is not available: {0}")]
     Unavailable(String),
     /// The analysis fails for at least one of these texts. Retry each text alone.

@@ -121,7 +121,8 @@ fn max_bytes(name: &str) -> u64 {
 
 fn unreadable(path: &Path, reason: &dyn Display) -> LoadError {
     LoadError::Files(format!(
-        "cannot read {}: {reason}; a model folder needs config.json, tokenizer.json and model.safetensors",
+        "cannot read {}: {reason}; a model folder needs config.json, a tokenizer such as tokenizer.json, and weights \
+         such as model.safetensors",
         path.display()
     ))
 }

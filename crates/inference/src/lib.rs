@@ -80,7 +80,8 @@ pub struct ModelInfo {
     pub parameters: u64,
     /// The number of layers; 0 for a remote model.
     pub layers: u32,
-    /// The layers after which the computation for a text may stop early; empty if the model has no early exits.
+    /// The layers after which the computation for a text may stop early; empty if the model has no early exits, or they
+    /// are not used.
     pub exits: Vec<u32>,
     /// The share of sample texts that get the same labels with int8 as with f32, in [0, 1]. It is measured only when
     /// `precision = "auto"` selects int8, and not for the builtin model; otherwise it is `null`.

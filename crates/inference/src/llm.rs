@@ -3,19 +3,20 @@
 //! A request contains several texts. Each result in the response is validated separately. Valid results are kept; all
 //! other texts are requested again in smaller parts, down to a single text. If a response has no valid result, a probe
 //! sentence is sent. If the probe fails too, the server is unavailable, and the texts are retried later
-//! ([`InferenceError::Unavailable`]). If the probe succeeds, a text without a valid result in a request of its own
-//! fails ([`InferenceError::Failed`]). Results are cached for ten minutes, so that a retried batch sends no text twice.
+//! ([`InferenceError::Unavailable`]). If the probe succeeds, a text without a valid result in two requests of its own
+//! fails ([`InferenceError::Failed`]). Valid results are cached for ten minutes, so that a retried batch does not
+//! request them again.
 
 mod answer;
 mod breaker;
 mod chat;
 mod prompt;
+mod waits;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use reqwest::Url;
@@ -32,6 +33,7 @@ use breaker::Breaker;
 pub use breaker::{Budget, LlmState};
 use chat::{Chat, ChatError, Sent};
 use prompt::{AnswerForm, PromptPost};
+use waits::{LONGEST_WAIT, waits};
 
 /// The architecture of a language model in [`ModelInfo`].
 pub const ARCHITECTURE: &str = "llm";
@@ -44,8 +46,6 @@ const MAX_REQUEST_CHARS: usize = 12_000;
 const MAX_KEPT: u64 = 20_000;
 /// The lifetime of a cached result.
 const KEPT_FOR: Duration = Duration::from_secs(600);
-/// The maximum wait between two attempts of a request. If the server requests a longer wait, the request fails.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// A sentence that every working LLM can classify.
 const PROBE: &str = "I love this, it is wonderful and makes me so happy!";
 
@@ -67,7 +67,8 @@ pub struct LlmOptions {
     pub batch_size: usize,
     /// The maximum number of concurrent requests.
     pub max_in_flight: usize,
-    /// The number of retries of a failed request.
+    /// The number of retries of a failed request. Five consecutive failures pause requests, so more than four retries
+    /// have no effect.
     pub retries: usize,
     /// The wait before the first retry, with jitter. It doubles with each retry, up to five seconds.
     pub retry_wait: Duration,
@@ -332,12 +333,7 @@ impl Inner {
     /// Sends a request with retries. Returns the body of the response, or the reason why the server rejects this
     /// request.
     async fn send(&self, posts: &[PromptPost<'_>]) -> Result<Sent, InferenceError> {
-        let mut waits = ExponentialBuilder::default()
-            .with_min_delay(self.options.retry_wait)
-            .with_max_delay(LONGEST_WAIT)
-            .with_max_times(self.options.retries)
-            .with_jitter()
-            .build();
+        let mut waits = waits(self.options.retry_wait, self.options.retries);
         loop {
             let error = match self.send_in_either_form(posts).await? {
                 Ok(body) => return Ok(Sent::Body(body)),

@@ -277,7 +277,8 @@ pub fn store_calibration(path: &Path, new: &Calibration) -> Result<(), Calibrati
     let fail = |e: &dyn std::fmt::Display| CalibrationError { path: path.to_owned(), reason: e.to_string() };
     let old = match std::fs::read(path) {
         Ok(json) => Calibration::parse(&json).map_err(|e| fail(&e))?,
-        Err(_) => Calibration::default(),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Calibration::default(),
+        Err(e) => return Err(fail(&e)),
     };
     let both = Calibration {
         sentiment: new.sentiment.clone().or(old.sentiment),
@@ -301,4 +302,19 @@ pub(super) fn unknown_labels<'a>(
     let classes = || specs.iter().flat_map(|spec| &spec.heads).flat_map(|head| &head.classes);
     let unknown = labels.keys().find(|label| classes().all(|class| class != *label))?;
     Some((unknown, classes().map(String::as_str).collect::<Vec<_>>().join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unreadable_calibration_file_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(calibration::FILE);
+        // A link to itself cannot be read, even by root.
+        std::os::unix::fs::symlink(&path, &path).unwrap();
+        assert!(store_calibration(&path, &Calibration::default()).is_err());
+        assert!(path.is_symlink());
+    }
 }

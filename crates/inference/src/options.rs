@@ -147,7 +147,7 @@ pub enum Instructions {
     /// Instructions that every machine has.
     #[strum(serialize = "portable")]
     Portable,
-    /// AVX2 and FMA.
+    /// AVX2, FMA and F16C.
     #[strum(serialize = "avx2")]
     Avx2,
     /// AVX2 with AVX-VNNI.

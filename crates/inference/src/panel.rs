@@ -138,17 +138,17 @@ fn emotion_model(source: &ModelSource, options: &InferenceOptions) -> Result<Mod
 fn check_labels(options: &InferenceOptions, (main, emotion): (&Model, Option<&Model>)) -> Result<(), InferenceError> {
     let specs: Vec<_> = std::iter::once(main).chain(emotion).map(|model| &model.spec).collect();
     let own = if options.emotion_model.is_some() { &specs[specs.len() - 1..] } else { &[] };
-    let unknown = |key: &str, (label, classes): (&str, String)| InferenceError::Setting {
-        model: main.name.clone(),
+    let unknown = |model: &Model, key: &str, (label, classes): (&str, String)| InferenceError::Setting {
+        model: model.name.clone(),
         reason: format!(
             "{key} names the class `{label}`, which the model does not have; use one of its classes: {classes}"
         ),
     };
     if let Some(found) = models::unknown_labels(&options.labels, &specs) {
-        return Err(unknown("inference.labels", found));
+        return Err(unknown(main, "inference.labels", found));
     }
     match models::unknown_labels(&options.emotion_labels, own) {
-        Some(found) => Err(unknown("inference.emotion_labels", found)),
+        Some(found) => Err(unknown(emotion.unwrap_or(main), "inference.emotion_labels", found)),
         None => Ok(()),
     }
 }

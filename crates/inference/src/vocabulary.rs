@@ -108,7 +108,8 @@ fn word_pieces(vocab: &[u8], config: &TokenizerConfig) -> Result<Value, LoadErro
     }))
 }
 
-/// Builds RoBERTa's tokenizer (byte-level BPE). It merges pairs of bytes in the order of a list.
+/// Builds RoBERTa's tokenizer (byte-level BPE). It merges pairs of adjacent pieces, which are single bytes at first, in
+/// the order of `merges.txt`.
 fn byte_pairs(vocab: &[u8], merges: &[u8], config: &TokenizerConfig) -> Result<Value, LoadError> {
     let ids: serde_json::Map<String, Value> = serde_json::from_slice(vocab).map_err(|e| format!("vocab.json: {e}"))?;
     let id = |token: &str| ids.get(token).cloned().ok_or_else(|| format!("vocab.json has no {token}"));

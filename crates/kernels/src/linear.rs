@@ -20,11 +20,11 @@ pub struct Linear {
 }
 
 enum Packed {
-    /// Weights in f32, ordered by group, then by input.
+    /// Weights in f32, ordered by group of outputs, then by input.
     F32(Vec<[f32; LANES]>),
-    /// Weights in bf16, ordered by group, then by pair of inputs.
+    /// Weights in bf16, ordered by group of outputs, then by pair of inputs.
     Bf16(Vec<[u16; 2 * LANES]>),
-    /// Weights as bytes, ordered by group, then by groups of four inputs.
+    /// Weights as bytes, ordered by group of outputs, then by four inputs.
     Int8 {
         weights: Vec<[i8; 4 * LANES]>,
         /// The scale of each output's weights.
@@ -195,7 +195,7 @@ pub(crate) struct ProductF32<'a> {
     pub stride: usize,
     /// The number of values of a row that are used.
     pub inputs: usize,
-    /// The packed weights, ordered by group, then by input.
+    /// The packed weights, ordered by group of outputs, then by input.
     pub weights: &'a [[f32; LANES]],
     /// The bias of each group of outputs. `None`: no bias.
     pub bias: Option<&'a [[f32; LANES]]>,
@@ -303,7 +303,7 @@ impl ProductBf16<'_> {
 
 /// A product of byte rows with packed bytes.
 struct ProductInt8<'a> {
-    /// The rows, each as groups of four inputs.
+    /// The rows, in parts of four inputs.
     rows: &'a [[u8; 4]],
     affine: &'a [Affine],
     /// The distance between two rows that are read and written, in rows.

@@ -43,7 +43,7 @@ const ROUNDED: [f32; 8] = [
     -0.002_729_015_4,
 ];
 
-/// The width of the pieces in which max(x, 0) − GELU(x) is approximated. This difference depends only on |x|. Each of
+/// The width of the pieces in which GELU(x) − max(x, 0) is approximated. This difference depends only on |x|. Each of
 /// the sixteen pieces is a parabola around a multiple of `WIDTH` through the Chebyshev nodes; [`PIECES`] has the
 /// constant, linear and square coefficients. The error is at most 8e-5. Above the last piece the difference is about
 /// zero.

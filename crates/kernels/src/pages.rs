@@ -1,7 +1,7 @@
 //! Releases memory into which the file of the program is mapped.
 
-/// Releases the memory of `bytes` if they are mapped from the file of the program. The system reads them from the file
-/// again when they are used. Other memory is not released.
+/// Releases the memory of `bytes` if it is a private, read-only mapping of a file, such as the file of the program. The
+/// system reads the bytes from the file again when they are used. Other memory is not released.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the advice is a system call on an address")]
 pub fn release_file_pages(bytes: &[u8]) {
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn only_private_read_only_files_are_released() {
+    fn only_private_read_only_mappings_are_released() {
         let file = "1000-5000 r--p 00000000 fd:00 42 /usr/bin/program";
         assert!(is_unchanged_file(file, 0x2000, 0x5000));
         assert!(!is_unchanged_file(file, 0x2000, 0x6000));

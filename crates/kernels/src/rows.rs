@@ -44,7 +44,7 @@ pub enum Target<'a> {
 }
 
 impl Rounded {
-    /// Space for rows of bytes. Overwrites the earlier content.
+    /// Returns space for rows of bytes. The caller overwrites the earlier content.
     pub fn byte_rows(&mut self, rows: usize, width: usize, max: u8) -> Target<'_> {
         if self.bytes.len() < rows * width {
             self.bytes.resize(rows * width, 0);
@@ -55,7 +55,7 @@ impl Rounded {
         Target::Bytes { bytes: &mut self.bytes[..rows * width], affine: &mut self.affine[..rows], max }
     }
 
-    /// Space for rows of bf16. Overwrites the earlier content.
+    /// Returns space for rows of bf16. The caller overwrites the earlier content.
     pub fn half_rows(&mut self, rows: usize, width: usize) -> Target<'_> {
         if self.halves.len() < rows * width {
             self.halves.resize(rows * width, 0);

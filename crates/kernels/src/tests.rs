@@ -89,7 +89,7 @@ proptest! {
     }
 
     #[test]
-    fn row_quantisation_error_is_half_a_step(
+    fn row_quantisation_error_is_at_most_half_a_step(
         row in prop::collection::vec(-50.0f32..50.0, LANES * 3),
     ) {
         for isa in Isa::available() {

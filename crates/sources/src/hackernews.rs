@@ -30,7 +30,7 @@ use history::Search;
 const AT_ONCE: usize = 8;
 /// The number of times that an id without an item is requested.
 const TRIES: u8 = 5;
-/// The maximum number of items per batch.
+/// The maximum number of new ids per batch, and of changed items per search for deletions.
 const MAX_BATCH: usize = 100;
 /// One in this many polls also looks for deletions.
 const POLLS_PER_UPDATE: u32 = 4;

@@ -111,7 +111,7 @@ impl Past<'_> {
 /// How far a history was read, which is the cursor of the history.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Progress {
-    /// The name of the source whose history is read.
+    /// The value of the field `source` in the posts of the history.
     pub source: String,
     /// The span of the history, in seconds.
     span: u64,

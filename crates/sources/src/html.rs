@@ -7,8 +7,8 @@ use html2text::render::TrivialDecorator;
 
 /// The maximum length of markup, in bytes. Longer markup is truncated before it is parsed.
 const MAX_BYTES: usize = 512 * 1024;
-/// The maximum number of tags that html2text parses, because more would take too long. From documents with more tags,
-/// only the tags are removed.
+/// The maximum number of tags that html2text parses, because more would take too long. In a document with more tags,
+/// the tags are removed without parsing.
 const MAX_TAGS: usize = 20_000;
 /// The line width for html2text, which is large enough that no line is wrapped.
 const WIDTH: usize = 1_000_000;

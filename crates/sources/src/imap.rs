@@ -103,7 +103,7 @@ pub struct ImapOptions {
 }
 
 impl ImapOptions {
-    /// The name of the server in messages.
+    /// The host and port of the server, as in messages.
     fn server(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }

@@ -43,7 +43,7 @@ pub struct SourceField {
     pub kind: FieldKind,
     /// Whether the source requires this setting.
     pub required: bool,
-    /// The default value; `null` if the setting has none, as a secret.
+    /// The default value; `null` if the setting has no default, such as a secret.
     #[schema(value_type = Value)]
     pub default: Option<Value>,
 }

@@ -196,7 +196,7 @@ impl Mapping {
     }
 }
 
-/// The first value at `path` as text; `None` when there is no value, or the value is null or blank.
+/// The first value at `path` that is neither null nor blank, as text; `None` when there is no such value.
 fn first(path: &Path, item: &Value, field: &'static str) -> Result<Option<String>, ItemError> {
     for value in path.select(item) {
         match text_of(value, field)? {

@@ -52,7 +52,8 @@ fn slug(name: &str) -> String {
     if slug.is_empty() { "source".to_owned() } else { slug.to_owned() }
 }
 
-/// An account: `@name@instance` (Mastodon publishes a feed of each account) or `@name.bsky.social`.
+/// An account: `@name@instance` (Mastodon publishes a feed of each account), or the handle of a Bluesky account, such
+/// as `@name.example.org` or `name.bsky.social`.
 fn account(address: &str) -> Option<SourceDefinition> {
     let handle = address.strip_prefix('@').or_else(|| address.ends_with(".bsky.social").then_some(address))?;
     match handle.split_once('@') {
@@ -238,7 +239,8 @@ mod tests {
         assert_eq!(found("https://apps.apple.com/de/app/facebook/id284882215"), of_feed("app-store-facebook", reviews));
         let steam = ("steam".to_owned(), "steam-portal-2".to_owned(), json!({"apps": ["620"]}));
         assert_eq!(found("https://store.steampowered.com/app/620/Portal_2/?curator=1"), steam);
-        assert_eq!(found("steamcommunity.com/app/620/reviews").2, steam.2);
+        // The third segment is the name of the game only in the store.
+        assert_eq!(found("steamcommunity.com/app/620/reviews"), (steam.0, "steam-620".to_owned(), steam.2));
         let search = found("https://news.google.com/search?q=acme%20phone&hl=en");
         assert_eq!(search, of_feed("news-acme-phone", "https://news.google.com/rss/search?q=acme%20phone&hl=en"));
         let topic = found("https://news.google.com/topics/CAAq?hl=en");

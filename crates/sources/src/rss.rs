@@ -262,8 +262,8 @@ impl Rss {
                 let fresh = memory.take(parsed, batch, now);
                 if left_out > 0 {
                     batch.troubles.push(format!(
-                        "{feed} has too many entries: the first and the last were read, and {left_out} between them were not; \
-                         use a shorter feed"
+                        "{feed} has too many entries: {left_out} in the middle were not parsed, and only the newest of \
+                         the others were read; use a shorter feed"
                     ));
                 } else if is_cut {
                     let read = entry::MAX_ENTRIES;

@@ -94,9 +94,9 @@ pub struct SourceState {
     /// reports the time up to which it was read, the age of this time instead. `null`: not known yet.
     #[serde(default)]
     pub lag_seconds: Option<f64>,
-    /// The seconds since the last post, if this time is unusual: more than ten minutes, and more than twenty times the
-    /// average time between two batches with posts of this source. `null` if the time is usual, if there were fewer
-    /// than eleven such batches, or if the source is not connected.
+    /// The seconds since the last post or deletion, if this time is unusual: more than ten minutes, and more than
+    /// twenty times the average time between two batches with posts or deletions of this source. `null` if the time is
+    /// usual, if there were fewer than eleven of these batches, or if the source is not connected.
     #[serde(default)]
     pub quiet_seconds: Option<f64>,
     /// When the last post or deletion was appended to the stream; `null` before the first one.

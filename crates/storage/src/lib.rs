@@ -1,4 +1,4 @@
-//! What SentiStream writes: the database (SQLite or Postgres) and the stream of posts (SQLite or Redis).
+//! The database (SQLite or Postgres), the stream of posts (SQLite or Redis), and their connections.
 
 pub mod redis;
 pub mod sqlite;

@@ -299,7 +299,7 @@ struct Failure {
 
 impl Failure {
     /// Whether Redis answered with an error that a retry does not remove: the command, the key's type or the
-    /// permissions are wrong, or the consumer group does not exist.
+    /// permissions are wrong, the stream or its consumer group does not exist, or the answer cannot be parsed.
     fn is_refusal(&self) -> bool {
         let code = self.error.details().split_ascii_whitespace().next().unwrap_or_default();
         matches!(code, "ERR" | "WRONGTYPE" | "NOPERM" | "CROSSSLOT" | "NOGROUP" | "UNBLOCKED")

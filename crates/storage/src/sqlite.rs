@@ -177,7 +177,8 @@ impl Sqlite {
     /// short.
     ///
     /// # Errors
-    /// The error of `work`, or [`SqliteError::Unavailable`] when no connection becomes free within the busy timeout.
+    /// The error of `work`, or [`SqliteError::Unavailable`] when no connection becomes free within the busy timeout or
+    /// none can be opened.
     pub async fn read<T, F>(&self, work: F) -> Result<T, SqliteError>
     where
         T: Send + 'static,
@@ -197,7 +198,7 @@ impl Sqlite {
     /// A read connection for the API. It sees the state of the last commit.
     ///
     /// # Errors
-    /// When no connection becomes free within the busy timeout.
+    /// When no connection becomes free within the busy timeout, or none can be opened.
     pub async fn reader(&self) -> Result<Reader, SqliteError> {
         self.readers.get().await
     }

@@ -90,7 +90,7 @@ pub struct SourceTotals {
 /// The retention that is fixed when the store is opened.
 #[derive(Clone, Debug)]
 pub struct Retention {
-    /// Retention of minute rollups. Older posts are counted only in the 15-minute rollups.
+    /// Retention of minute rollups. Older posts are counted only in rollups with wider buckets.
     pub minute_rollups: Duration,
 }
 

@@ -27,7 +27,7 @@ let link = "";
 
 test.afterAll(() => admin?.context().close());
 
-test("first account is created and closes the server", async ({ browser, server }) => {
+test("first account is created and ends anonymous access", async ({ browser, server }) => {
   admin = await personOn(browser, server);
   await admin.goto("/settings/people");
   await admin.getByLabel("User name").fill("ada");
@@ -50,7 +50,7 @@ test("colleague is invited as a viewer", async () => {
   await expect(row).toContainText(/never signed in.*link valid for/);
 });
 
-test("colleague signs in, sees everything and changes nothing", async ({ browser, server }) => {
+test("viewer signs in, sees posts and cannot change anything", async ({ browser, server }) => {
   const page = await personOn(browser, server);
   await page.goto(`/${new URL(link).hash}`);
   await expect(page.getByLabel("User name")).toHaveValue("ben");
@@ -79,7 +79,7 @@ test("colleague signs in, sees everything and changes nothing", async ({ browser
   await page.context().close();
 });
 
-test("keyboard signs in and returns to the refused page", async ({ browser, server }) => {
+test("sign-in by keyboard returns to the refused page", async ({ browser, server }) => {
   const page = await personOn(browser, server);
   await page.goto("/alerts/rules");
   await expect(page.getByLabel("User name")).toBeFocused();

@@ -14,7 +14,7 @@ import {
 
 const test = installation([]);
 
-// The tests share a server, whose first account closes it to all others.
+// The tests share a server. The last test creates the first account, which ends access without an account.
 test.describe.configure({ mode: "serial" });
 
 const times: Record<string, number> = {};

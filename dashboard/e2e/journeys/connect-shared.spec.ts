@@ -7,7 +7,7 @@ const test = installation([`stream.url=${redis}`, `database.url=${postgres}`]);
 
 test.skip(!redis || !postgres, "needs Redis and Postgres: scripts/with-services npm run e2e");
 
-// The tests share a server, whose first account closes it to all others.
+// The tests share a server. The last test creates the first account, which ends access without an account.
 test.describe.configure({ mode: "serial" });
 
 test("webhook is connected from the browser on Redis and Postgres", async ({ page, server }) => {

@@ -59,7 +59,7 @@ test("right-to-left text keeps its direction", async ({ page }) => {
   expect(await sideways(page)).toEqual([]);
 });
 
-test("keyboard opens a post and returns to it", async ({ page }) => {
+test("post is opened by keyboard and gets the focus back", async ({ page }) => {
   await openView(page, "/posts");
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
@@ -82,7 +82,7 @@ test("keyboard opens a post and returns to it", async ({ page }) => {
   await expect(link).toBeFocused();
 });
 
-test("keyboard adds and removes a topic", async ({ page }) => {
+test("topic is added and removed by keyboard", async ({ page }) => {
   await openView(page, "/topics");
   await tabTo(page, page.getByRole("button", { name: "Add topic" }));
   await page.keyboard.press("Enter");

@@ -99,5 +99,5 @@ export const keys = {
   },
 } as const;
 
-/** The beginnings of the keys of queries that are refetched while posts arrive. Topics contain their totals. */
+/** The key prefixes of the queries that are refetched while posts arrive. The list of topics contains their totals. */
 export const LIVE_QUERIES: readonly QueryKey[] = [keys.aggregate.all, keys.sources.all, keys.topics.list];

@@ -22,7 +22,7 @@ describe("problem text", () => {
     expect(problemText(error)).toEqual({ title: "Check your input", advice: "Must be at most 500." });
   });
 
-  it("missing scope names who may do it", () => {
+  it("error of a missing scope names who may do this", () => {
     const error = new ApiError(403, "Forbidden", "the token lacks the scope admin");
     expect(problemText(error).advice).toMatch(/^Only .*administrators? can do this\.$/i);
   });

@@ -71,7 +71,7 @@ export function useSourcesQuery() {
   return useQuery({ queryKey: keys.sources.all, queryFn: ({ signal }) => getSources(signal) });
 }
 
-/** The times of the oldest and the newest post when this page was opened; null without posts. */
+/** The times of the oldest and the newest post, or `null` without posts. Polled only until there are posts. */
 export function useExtentQuery(enabled: boolean) {
   return useQuery({
     queryKey: keys.extent.all,
@@ -86,6 +86,8 @@ export function useExtentQuery(enabled: boolean) {
         : null;
     },
     staleTime: Number.POSITIVE_INFINITY,
+    // The automatic range must not change while someone reads the page.
+    refetchInterval: ({ state }) => (state.data ? false : 30_000),
     enabled,
   });
 }

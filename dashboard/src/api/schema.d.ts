@@ -76,8 +76,9 @@ export interface paths {
         /**
          * Audit trail
          * @description Returns who acknowledged which alert, and who changed which rule, receiver, route, silence, mute timing, inhibition
-         *     rule, source or setting, newest first. Without the scope `edit`, URLs are reduced to their origins, and header
-         *     values and arguments of commands are hidden.
+         *     rule, source or setting, newest first. Without the scope `edit`, URLs are reduced to their origins, header values
+         *     and arguments of commands are hidden, and `before` and `after` of sources are null. Without the scope `admin`,
+         *     `before` and `after` of settings are null.
          */
         get: {
             parameters: {
@@ -238,8 +239,8 @@ export interface paths {
         /**
          * Send a delivery again
          * @description Sends the same message to the same receiver as a new delivery, and returns the new delivery. If the message is the
-         *     last one of its group, a success also updates the group: the alerts of the message count as notified. A pending
-         *     delivery is a 409, because it is still retried.
+         *     last one of its group, a success also updates the group: the alerts of the message count as notified. Returns 409
+         *     for a pending delivery, because its attempts continue.
          */
         post: {
             parameters: {
@@ -2112,7 +2113,7 @@ export interface paths {
          * Acknowledge an alert
          * @description Records who works on the alert. The alert keeps firing, and its notification is not repeated, except to receivers of
          *     the kind `alertmanager`, because an Alertmanager resolves alerts that are not repeated. A later acknowledgement
-         *     replaces an earlier one. A resolved alert is a 409.
+         *     replaces an earlier one. Returns 409 if the alert is resolved.
          */
         post: {
             parameters: {
@@ -2223,7 +2224,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The model is being loaded, could not be loaded, or is busy */
+                /** @description The model is being loaded, could not be loaded, is busy, or is remote and cannot explain */
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -2250,8 +2251,9 @@ export interface paths {
         /**
          * Audit log
          * @description Returns denied requests, sign-ins, and changes except appended posts, newest first, each with its actor, address,
-         *     action and request id. Of many denials only some are recorded: per minute up to 60 of a known actor, and without a
-         *     known actor up to 30 from one address and 120 from all addresses. Events are kept for `retention.audit`.
+         *     action and request id. Of many denials only some are recorded: on average up to 60 per minute of a known actor, and
+         *     without a known actor up to 30 per minute from one address and 120 from all addresses. Events are kept for
+         *     `retention.audit`.
          */
         get: {
             parameters: {
@@ -2540,7 +2542,8 @@ export interface paths {
         /**
          * Compare two periods
          * @description Returns the counts of two periods of the same length, the changes between them, and whether the changes are
-         *     statistically significant.
+         *     statistically significant. If `author` or `q` requires more than 100,000 stored posts to be read, the request is
+         *     refused with 422.
          */
         get: {
             parameters: {
@@ -2572,7 +2575,10 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that the text of the post must all contain, also as parts of longer words. Case is ignored. */
+                    /**
+                     * @description Only posts whose text contains all of these words, also as parts of longer words. Case is ignored. At most 20
+                     *     words and 500 bytes.
+                     */
                     q?: string;
                 };
                 header?: never;
@@ -2908,8 +2914,8 @@ export interface paths {
         };
         /**
          * Health
-         * @description The status is always 200, and the body reports the state of each service and the outcome counters. The states of
-         *     database, stream and model need no token. Names of sources, causes and counters require the scope `read`.
+         * @description The HTTP status is always 200, and the body reports the state of each service and the outcome counters. The states
+         *     of database, stream and model need no token. Names of sources, causes and counters require the scope `read`.
          */
         get: {
             parameters: {
@@ -2951,9 +2957,9 @@ export interface paths {
          * Receive a webhook
          * @description `name` is the name of a source of kind `webhook`. The body is any JSON, signed with the secret of the source; no
          *     token is needed. The settings of the source define where the posts are in the body. A body may have at most 1,000
-         *     items, 100,000 values and 4 MiB. Accepted posts have the name of the source as their `source`. The response is the
-         *     same for an unknown name and a wrong signature. While the source is paused, signed requests get a 503, so that the
-         *     sender sends them again later.
+         *     items, 100,000 values and 4 MiB (`server.body_limit`). Accepted posts have the name of the source as their `source`.
+         *     The response is the same for an unknown name and a wrong signature. While the source is paused, signed requests get
+         *     a 503, so that the sender sends them again later.
          */
         post: {
             parameters: {
@@ -3093,7 +3099,10 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that the text of the post must all contain, also as parts of longer words. Case is ignored. */
+                    /**
+                     * @description Only posts whose text contains all of these words, also as parts of longer words. Case is ignored. At most 20
+                     *     words and 500 bytes.
+                     */
                     q?: string;
                 };
                 header?: never;
@@ -3240,7 +3249,10 @@ export interface paths {
                      * @example en
                      */
                     lang?: string;
-                    /** @description Words that the text of the post must all contain, also as parts of longer words. Case is ignored. */
+                    /**
+                     * @description Only posts whose text contains all of these words, also as parts of longer words. Case is ignored. At most 20
+                     *     words and 500 bytes.
+                     */
                     q?: string;
                     /** @description Only posts whose sentiment has at least this confidence. */
                     min_confidence?: number;
@@ -3282,9 +3294,9 @@ export interface paths {
         /**
          * Append posts
          * @description The body is one post, an array of posts, or one post per line (`application/x-ndjson`): at most 1,000 posts and 4
-         *     MiB. `accepted` posts are durable and are analysed in the background. A post whose `post_id` is already stored or
-         *     was deleted has no effect. A single invalid post is a 422. In a request with several posts, the invalid posts are
-         *     listed in `rejected`.
+         *     MiB (`server.body_limit`). `accepted` posts are durable and are analysed in the background. A post whose `post_id`
+         *     is already stored or was deleted has no effect. A single invalid post is refused with 422. In a request with several
+         *     posts, the invalid posts are listed in `rejected`.
          */
         post: {
             parameters: {
@@ -3423,7 +3435,10 @@ export interface paths {
                      * @example en
                      */
                     lang?: string;
-                    /** @description Words that the text of the post must all contain, also as parts of longer words. Case is ignored. */
+                    /**
+                     * @description Only posts whose text contains all of these words, also as parts of longer words. Case is ignored. At most 20
+                     *     words and 500 bytes.
+                     */
                     q?: string;
                     /** @description Only posts whose sentiment has at least this confidence. */
                     min_confidence?: number;
@@ -3603,9 +3618,10 @@ export interface paths {
         };
         /**
          * Sentiment over time
-         * @description Returns counts by minute, hour or day of the time at which posts were created. A range is a 422 if it has more than
-         *     5,000 buckets, or if it starts before the oldest counts that are kept (`retention.minute_rollups` for minutes,
-         *     `retention.rollups` otherwise). Also served at `/api/aggregate`.
+         * @description Returns counts by minute, hour or day of the time at which posts were created. A range is refused with 422 if it has
+         *     more than 5,000 buckets, if it starts before the oldest counts that are kept (`retention.minute_rollups` for
+         *     minutes, `retention.rollups` otherwise), or if `author` or `q` requires more than 100,000 stored posts to be read.
+         *     Also served at `/api/aggregate`.
          */
         get: {
             parameters: {
@@ -3642,7 +3658,10 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that the text of the post must all contain, also as parts of longer words. Case is ignored. */
+                    /**
+                     * @description Only posts whose text contains all of these words, also as parts of longer words. Case is ignored. At most 20
+                     *     words and 500 bytes.
+                     */
                     q?: string;
                 };
                 header?: never;
@@ -3686,7 +3705,8 @@ export interface paths {
         };
         /**
          * Distribution of sentiment
-         * @description Returns the posts that were created within the last hours, by sentiment and emotion. Also served at
+         * @description Returns the counts of the posts that were created within the last hours, by sentiment and emotion. If `author` or
+         *     `q` requires more than 100,000 stored posts to be read, the request is refused with 422. Also served at
          *     `/api/distribution`.
          */
         get: {
@@ -3709,7 +3729,10 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that the text of the post must all contain, also as parts of longer words. Case is ignored. */
+                    /**
+                     * @description Only posts whose text contains all of these words, also as parts of longer words. Case is ignored. At most 20
+                     *     words and 500 bytes.
+                     */
                     q?: string;
                 };
                 header?: never;
@@ -3942,7 +3965,7 @@ export interface paths {
             parameters: {
                 query?: {
                     /**
-                     * @description The path of a page of the dashboard. Default: `/`, which also replaces any other address
+                     * @description The path of a page of the dashboard. Default: `/`, also for a value that is not such a path
                      * @example /alerts
                      */
                     return?: string;
@@ -4537,7 +4560,8 @@ export interface paths {
         /**
          * Sources
          * @description Returns the 1,000 sources with the most posts, sorted by their number of posts, and the state of each source that
-         *     instances read. `total` counts all sources with stored posts.
+         *     instances read. `total` counts all sources, including sources whose posts were all deleted after their retention
+         *     time.
          */
         get: {
             parameters: {
@@ -4658,7 +4682,7 @@ export interface paths {
         put?: never;
         /**
          * Recognise an address
-         * @description Returns the source that can read the address. An address that no kind of source can read is a 422.
+         * @description Returns the source that can read the address. Returns 422 if no kind of source can read it.
          */
         post: {
             parameters: {
@@ -4758,7 +4782,7 @@ export interface paths {
         };
         /**
          * One added source
-         * @description Returns an added source with its settings. A source of the configuration is a 404.
+         * @description Returns an added source with its settings. Returns 404 for a source of the configuration.
          */
         get: {
             parameters: {
@@ -4922,7 +4946,7 @@ export interface paths {
         put?: never;
         /**
          * Pause a source
-         * @description The instance that reads the source stops within seconds. The source stays paused across restarts.
+         * @description The instance that reads the source stops reading it within seconds. The source stays paused across restarts.
          */
         post: {
             parameters: {
@@ -6485,7 +6509,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description Too many clients, or the server is shutting down */
+                /** @description Too many clients, the server is shutting down, or the database does not answer */
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -6586,8 +6610,8 @@ export interface components {
             /** @description The labels that identify the alert in notifications, as they were when it opened: `alertname`, `severity`, … */
             labels?: components["schemas"]["BTreeMap"];
             /**
-             * @description The state of the alert's series: `firing` or `recovering` while the alert is open, afterwards the state to which
-             *     the alert ended (`normal` or `no_data`).
+             * @description The state of the alert's series: `firing` or `recovering` while the alert is open; afterwards the state in which
+             *     the series was when the alert ended (`normal` or `no_data`).
              */
             phase?: components["schemas"]["InstanceState"];
             /**
@@ -6996,7 +7020,7 @@ export interface components {
             /** @description The command that makes a backup of Postgres; null with the embedded database. */
             command?: string | null;
             failed?: components["schemas"]["BackupFailure"] | null;
-            /** @description The folder of the backups. */
+            /** @description The folder of the backups; null with Postgres. */
             folder?: string | null;
             /**
              * Format: int64
@@ -7005,7 +7029,7 @@ export interface components {
             free_bytes?: number | null;
             /** @description How to restore a backup; with Postgres, how to make backups. */
             hint: string;
-            /** @description The number of backups that are kept. */
+            /** @description The number of backups that are kept; null with Postgres. */
             keep?: number | null;
             running?: components["schemas"]["BackupProgress"] | null;
             /** @description Whether this server makes backups: true with the embedded database. */
@@ -7812,9 +7836,10 @@ export interface components {
             /** @description The range that the explained range is compared with. */
             previous: components["schemas"]["SampledSide"];
             /**
-             * @description Whether there is a change that is statistically significant (p < 0.001) and large: a share changed by at least
-             *     five percentage points, or one range has at least 1.5 times as many posts as the other, relative to their
-             *     lengths. Shares are compared if each range has at least 30 scored posts.
+             * @description Whether there is a change that is statistically significant (p < 0.001) and large: the share of positive or
+             *     negative posts changed by at least five percentage points, or one range has at least 1.5 times as many posts as
+             *     the other, relative to their lengths. Shares are compared if each range has at least 30 scored posts, numbers of
+             *     posts if one range has at least 30 posts.
              */
             significant: boolean;
             /**
@@ -8246,7 +8271,7 @@ export interface components {
             /** @description Always `4`. */
             version: string;
         };
-        /** @description An alert in a [`Message`]. */
+        /** @description An alert of a message. */
         MessageAlert: {
             /** @description Texts about the alert, such as `summary`. */
             annotations: components["schemas"]["BTreeMap"];
@@ -8336,7 +8361,10 @@ export interface components {
         ModelInfo: {
             /** @description The architecture, as in the model's `config.json` (`distilbert`); `llm` for a remote model. */
             architecture: string;
-            /** @description The layers after which the computation for a text may stop early; empty if the model has no early exits. */
+            /**
+             * @description The layers after which the computation for a text may stop early; empty if the model has no early exits, or they
+             *     are not used.
+             */
             exits: number[];
             /**
              * Format: double
@@ -8571,7 +8599,7 @@ export interface components {
          *     }
          */
         PostDraft: {
-            /** @description The name of the author on the source: 1–256 characters. If it is missing or empty, the author is unknown. */
+            /** @description The name of the author on the source: 1–256 characters. If it is missing or blank, the author is unknown. */
             author?: string | null;
             /** @description Required. The text: not blank, at most 100,000 characters, without U+0000. */
             content?: string | null;
@@ -9036,7 +9064,8 @@ export interface components {
             receiver: string;
             /**
              * @description The time after which a notification is repeated while any of its alerts fires and is not acknowledged: at least
-             *     `group_interval`, and at most 31d. Default: inherited; 4h if no route above defines the setting.
+             *     `group_interval`, and at most 31d. Receivers of the kind `alertmanager` also get repeated notifications of
+             *     acknowledged alerts. Default: inherited; 4h if no route above defines the setting.
              * @example 4h
              */
             repeat_interval?: string;
@@ -9168,8 +9197,9 @@ export interface components {
             of?: string | null;
             /**
              * Format: double
-             * @description The value that must be crossed before a firing alert starts to recover: at most the threshold; at least the
-             *     threshold if `direction` is `below`. Not for a rule of the kind `absence`. Default: the threshold.
+             * @description The value that must be crossed before a firing alert starts to recover: at most the threshold; for a share or a
+             *     volume with the direction `below`, at least the threshold. Not for a rule of the kind `absence`. Default: the
+             *     threshold.
              */
             recovery_threshold?: number | null;
             /**
@@ -9524,7 +9554,7 @@ export interface components {
             stored?: components["schemas"]["StoredView"] | null;
             /** @description The type of the value. */
             type: components["schemas"]["SettingKind"];
-            /** @description The current value. A secret is `***`; the credentials and the query of a URL are masked too. */
+            /** @description The current value. A secret is `***`; the password of a URL and the query of a web URL are masked too. */
             value: unknown;
             /**
              * Format: int64
@@ -9583,7 +9613,7 @@ export interface components {
         };
         /** @description One bucket. */
         ShareBucket: {
-            /** @description The net sentiment of each topic, in points; topics without posts are left out. */
+            /** @description The net sentiment of each topic, in points; topics without scored posts are left out. */
             net_sentiment: {
                 [key: string]: number;
             };
@@ -9653,7 +9683,7 @@ export interface components {
         };
         /** @description 95 % confidence intervals of the changes. They assume that posts are independent of each other. */
         Significance: {
-            /** @description The intervals of `percentages`, in percentage points; `null` when a period has no scored posts. */
+            /** @description The intervals of `percentages`, in percentage points. An interval is `null` when a period has no scored posts. */
             percentages: components["schemas"]["BySentiment_Option_ChangeInterval"];
             total_percentage?: components["schemas"]["ChangeInterval"] | null;
         };
@@ -9736,7 +9766,7 @@ export interface components {
         };
         /** @description A setting of a kind. */
         SourceField: {
-            /** @description The default value; `null` if the setting has none, as a secret. */
+            /** @description The default value; `null` if the setting has no default, such as a secret. */
             default: unknown;
             /** @description A description of the setting, with its unit and limits. */
             help: string;
@@ -9783,8 +9813,8 @@ export interface components {
             posts: number;
             /**
              * Format: int64
-             * @description The number of posts of the source in the earlier range, or in the sample of this range. This number is not
-             *     scaled to the length of the current range.
+             * @description The number of posts of the source in the earlier range, or in the sample of the earlier range. This number is
+             *     not scaled to the length of the current range.
              */
             previous_posts: number;
             /** @description The source, such as `bluesky`. */
@@ -9861,9 +9891,9 @@ export interface components {
             posts: number;
             /**
              * Format: double
-             * @description The seconds since the last post, if this time is unusual: more than ten minutes, and more than twenty times the
-             *     average time between two batches with posts of this source. `null` if the time is usual, if there were fewer
-             *     than eleven such batches, or if the source is not connected.
+             * @description The seconds since the last post or deletion, if this time is unusual: more than ten minutes, and more than
+             *     twenty times the average time between two batches with posts or deletions of this source. `null` if the time is
+             *     usual, if there were fewer than eleven of these batches, or if the source is not connected.
              */
             quiet_seconds?: number | null;
             /**
@@ -9904,7 +9934,7 @@ export interface components {
              */
             unscored_count?: number;
         };
-        /** @description The sources of stored posts, and the state of the sources that instances read. */
+        /** @description The sources of posts with their counts, and the state of the sources that instances read. */
         Sources: {
             /** @description The sources whose state an instance has reported within a day. */
             feeds: components["schemas"]["FeedView"][];
@@ -10205,7 +10235,8 @@ export interface components {
             receiver: string;
             /**
              * @description The time after which a notification is repeated while any of its alerts fires and is not acknowledged: at least
-             *     `group_interval`, and at most 31d. Default: inherited; 4h if no route above defines the setting.
+             *     `group_interval`, and at most 31d. Receivers of the kind `alertmanager` also get repeated notifications of
+             *     acknowledged alerts. Default: inherited; 4h if no route above defines the setting.
              * @example 4h
              */
             repeat_interval?: string;
@@ -10465,8 +10496,8 @@ export interface components {
             expires_in_days?: number | null;
             /**
              * @description Unique, also among users and the tokens of the configuration; at most 100 characters, without control and format
-             *     characters. Names of the audit log are reserved: `local`, `anonymous`, `unknown`, `first start`, and names that
-             *     start with `jwt:` or `sign-in`.
+             *     characters. Names of the audit log are reserved: `local`, `anonymous`, `unknown`, `first start`, `command line`,
+             *     `configuration`, and names that start with `jwt:` or `sign-in`.
              */
             name: string;
             /**
@@ -10490,7 +10521,7 @@ export interface components {
             id: number;
             /**
              * Format: date-time
-             * @description The time of the last request with the token, accurate to about two minutes; `null` if the token was never used.
+             * @description The time of the last request with the token, accurate to about one minute; `null` if the token was never used.
              */
             last_used_at?: string | null;
             name: string;
@@ -10607,7 +10638,7 @@ export interface components {
             /** @description The posts of the series: `all`, `source:NAME`, … */
             scope: string;
         };
-        /** @description A change of an instance's state: a row of `alert_transitions`. */
+        /** @description A change of the state of a series: a row of `alert_transitions`. */
         Transition: {
             /**
              * Format: int64
@@ -10631,7 +10662,7 @@ export interface components {
              */
             id: number;
             /**
-             * @description `alertname`, `severity`, `kind`, `rule_id`, the labels of its group (such as `source`), and the rule's own
+             * @description `alertname`, `severity`, `kind`, `rule_id`, the labels of the series (such as `source`), and the rule's own
              *     labels.
              */
             labels: components["schemas"]["BTreeMap"];
@@ -10821,7 +10852,7 @@ export interface components {
              */
             version: number;
         };
-        /** @description `version` is the version of the API, `revision` the version of SentiStream. */
+        /** @description `version` is the version of Alertmanager whose API is served, `revision` the version of SentiStream. */
         VersionInfo: {
             branch: string;
             buildDate: string;

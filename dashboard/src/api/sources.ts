@@ -31,6 +31,7 @@ export function useSourceKindsQuery() {
     queryFn: async ({ signal }): Promise<SourceKind[]> =>
       (await dataOf(api.GET("/api/sources/kinds", { signal }))).kinds,
     staleTime: Number.POSITIVE_INFINITY,
+    refetchInterval: false,
   });
 }
 

@@ -43,7 +43,7 @@ export function niceTop(value: number): number {
   return (step ?? 10) * unit;
 }
 
-/** Three to six round values that cover `least` to `most`. */
+/** Four to seven round values that cover `least` to `most`. */
 export function niceTicks(least: number, most: number): number[] {
   const span = most - least || 1;
   const unit = 10 ** Math.floor(Math.log10(span));
@@ -55,7 +55,7 @@ export function niceTicks(least: number, most: number): number[] {
   );
 }
 
-/** The time of a bucket with the time zone. */
+/** The time of a bucket: the date of a day, or a time with the time zone. */
 export function bucketText(start: number, end: number, period: Period): string {
   if (period === "minute") return minuteSpan.format(start);
   if (period === "hour") return hourSpan.formatRange(start, end);

@@ -14,8 +14,8 @@ const LENGTHS: readonly [RangeKey, number][] = [
 ];
 
 /**
- * The default range when none was chosen: long enough to contain the newest post, and at least a day when the first
- * post is hours old.
+ * The default range when none was chosen: long enough to contain the newest post, but at most 30 days. It is at least a
+ * day if the first post is more than three hours old.
  */
 export function fittedRange(extent: Extent | null, now: number): RangeKey {
   if (!extent) return DEFAULT_RANGE;

@@ -3,7 +3,7 @@ export function languageOf(tag: string): string {
   return (tag.split(/[-_]/)[0] ?? tag).toLowerCase();
 }
 
-/** The language's name in the viewer's locale: "Portuguese" for "pt-BR". Unknown tags are returned as they are. */
+/** The language's name in the viewer's locale: "Portuguese" for "pt-BR". An unknown language keeps its code. */
 export function languageName(tag: string): string {
   const language = languageOf(tag);
   try {

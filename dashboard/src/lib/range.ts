@@ -1,7 +1,7 @@
 import type { Period } from "@/api/types";
 import { type CalendarKey, DEFAULT_RANGE, type RangeKey, type Search } from "./search";
 
-/** A period in buckets and the start of the equally long period before it. Times are in milliseconds. */
+/** A period in buckets, and an earlier period of the same length. Times are in milliseconds. */
 export interface TimeWindow {
   period: Period;
   start: number;
@@ -17,7 +17,7 @@ export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
-/** The server keeps minute buckets for eight days. One day is the margin for clock differences. */
+/** By default the server keeps minute buckets for eight days. One day is the margin for clock differences. */
 const MINUTES_KEPT = 7 * DAY;
 
 /** The maximum number of day buckets. The server accepts 5,000 buckets for both periods together. */
@@ -94,7 +94,7 @@ export function floor(time: number, period: Period): number {
   return new Date(time).setHours(0, 0, 0, 0);
 }
 
-/** The end of the bucket that contains `time`. */
+/** The first bucket boundary at or after `time`. */
 export function ceil(time: number, period: Period): number {
   const start = floor(time, period);
   if (start === time) return time;

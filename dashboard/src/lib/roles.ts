@@ -2,7 +2,12 @@ import type { Role, Scope } from "@/api/types";
 
 /** The roles, from the least to the most rights. */
 export const ROLES: readonly { role: Role; name: string; about: string; can: string }[] = [
-  { role: "viewer", name: "Viewer", about: "sees everything, changes nothing", can: "see everything" },
+  {
+    role: "viewer",
+    name: "Viewer",
+    about: "sees everything except the settings, changes nothing",
+    can: "see all posts, charts, alerts and sources",
+  },
   {
     role: "analyst",
     name: "Analyst",

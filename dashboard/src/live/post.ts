@@ -21,7 +21,10 @@ export interface LivePost {
   towards?: Readonly<Record<string, Sentiment>> | undefined;
 }
 
-/** The filter of the feed. The server applies topic, source, sentiment and emotion; the client applies the rest. */
+/**
+ * The filter of the feed. For WebSocket events the server applies topic, source, sentiment and emotion; the client
+ * applies the rest.
+ */
 export interface LiveFilter {
   topic?: string | undefined;
   /** Which sentiment the posts of the topic show. The server filters by the sentiment towards the topic only. */

@@ -1,6 +1,6 @@
 /**
- * Decides when to refetch totals while posts arrive: periodically during a flow, and once after it ends. The
- * pause after the last post is longer than the server's cache, so that the page shows the server's counts.
+ * Decides when to refetch totals: periodically while posts keep arriving, and once after the last post. The pause after
+ * the last post is longer than the default `cache.ttl` of the server, so that the page shows the server's counts.
  */
 export class RefreshTimer {
   private last: number;

@@ -127,7 +127,7 @@ export class LiveSocket {
   }
 }
 
-/** Doubles with each failure up to a limit. Half of the delay is random, to spread reconnects. */
+/** The delay of a reconnect. It doubles with each failure up to a limit. Half of it is random, to spread reconnects. */
 export function retryDelay(failures: number, random: () => number): number {
   const longest = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** failures);
   return longest * (0.5 + random() / 2);

@@ -51,7 +51,7 @@ beforeEach(() => {
 });
 
 describe("live store", () => {
-  it("posts from rest and socket appear once each", async () => {
+  it("posts from REST and WebSocket appear once each", async () => {
     const { store, post, receive, ids, wire, settle } = harness();
     post({ id: "a", at: NOW - 2_000 });
     store.start();
@@ -209,7 +209,7 @@ describe("live store", () => {
     expect(events.onAlert).toHaveBeenCalledWith({ id: 1 });
   });
 
-  it("overflow of a sleeping tab is read from the api", async () => {
+  it("missed posts of a suspended tab are read from the API", async () => {
     const { store, receive, wire, settle, fetchPage } = harness();
     store.start();
     wire().receive(CONNECTED);

@@ -36,7 +36,7 @@ export function Explanation({ label, emotion, pieces }: ExplanationProps) {
       </p>
       <figcaption className="mt-1 text-xs text-quiet">
         Shaded words support “{shown === "sentiment" ? label : emotion}”, dotted words oppose it. Hover a word
-        to see how the score changes without it.
+        to see how many points it adds to the score.
       </figcaption>
     </figure>
   );

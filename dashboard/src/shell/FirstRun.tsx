@@ -29,7 +29,7 @@ function hasRealPosts(system: System, sources: readonly SourceInfo[]): boolean {
   return read === true || sources.some(({ source }) => !MADE_UP.has(source));
 }
 
-/** Shows that posts are synthetic and the progress of the demonstration, and removes the demonstration. */
+/** A notice about synthetic posts, or the progress of the demonstration. Offers to remove the demonstration. */
 export function FirstRun() {
   const demo = useDemoQuery().data;
   useRefresh(demo);
@@ -96,7 +96,7 @@ function DemoNotice({ demo }: { demo: Demo | undefined }) {
       </p>
       <div className="order-1 flex flex-wrap gap-2 sm:order-none">
         {isDemo && (
-          <Allowed scope="admin">
+          <Allowed scope="edit">
             <RemoveDemo />
           </Allowed>
         )}

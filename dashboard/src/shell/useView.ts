@@ -33,10 +33,11 @@ export function useView(): View {
 /** The search with a range that fits the posts, when none was chosen. */
 function useFitted(search: Search): Search {
   const isChosen = search.range !== undefined || search.from !== undefined;
-  const extent = useExtentQuery(!isChosen).data;
+  const { data: extent, dataUpdatedAt } = useExtentQuery(!isChosen);
   return useMemo(() => {
     if (isChosen || !extent) return search;
-    const range = fittedRange(extent, Date.now());
+    // With the time of the answer, components that are mounted later get the same range.
+    const range = fittedRange(extent, dataUpdatedAt);
     return range === DEFAULT_RANGE ? search : { ...search, range };
-  }, [search, isChosen, extent]);
+  }, [search, isChosen, extent, dataUpdatedAt]);
 }

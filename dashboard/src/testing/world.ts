@@ -38,7 +38,7 @@ export class World {
   /** Posts of the last day without a sentiment. */
   unscored: System["unscored"] = { posts: 0, unscored_count: 0, percentage: 0, languages: [] };
   deadLetters: DeadLetter[] = [];
-  components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];
+  components: ComponentState[] = [{ name: "llm", healthy: true, state: "ready" }];
   feeds: Feed[] = [];
   /** The handles of Bluesky accounts, by DID. */
   names: Record<string, string> = {};

@@ -6,4 +6,4 @@ export const popupClass =
 
 export const menuItemClass =
   "flex min-h-8 pointer-coarse:min-h-11 cursor-default items-center gap-2 rounded-md px-2.5 py-1 outline-none select-none " +
-  "data-[highlighted]:bg-raised";
+  "data-[disabled]:text-quiet data-[highlighted]:bg-raised";

@@ -111,6 +111,17 @@ describe("emotions", () => {
   });
 });
 
+describe("hours of the day", () => {
+  it.each([
+    [200, "90 days until"],
+    [0.5, "24 hours until"],
+  ])("range of %s days states the hours that are shown", async (days, note) => {
+    const end = Date.now() - 24 * 60 * MINUTE;
+    open(`/emotions?from=${iso(end - days * 24 * 60 * MINUTE)}&to=${iso(end)}`);
+    expect((await screen.findByRole("heading", { name: /^Emotions by hour/ })).textContent).toContain(note);
+  });
+});
+
 describe("alerts", () => {
   it("empty state is shown without active alerts", async () => {
     open("/alerts");
@@ -126,7 +137,7 @@ describe("alerts", () => {
     expect(screen.getByText(/\{\{source\}\}, \{\{rule\}\} and \{\{severity\}\}$/)).toBeTruthy();
   });
 
-  it("rule of a share counts only a part of the posts", async () => {
+  it("share rule does not offer to count all posts", async () => {
     const { user } = open("/alerts/rules/new");
     const counted = () => screen.getByLabelText<HTMLSelectElement>("Posts to count");
     const labels = () => [...counted().options].map((option) => option.label);
@@ -135,6 +146,12 @@ describe("alerts", () => {
     await user.selectOptions(screen.getByLabelText("Metric"), "Share of posts");
     expect(counted().value).toBe("sentiment:negative");
     expect(labels()).not.toContain("All posts");
+  });
+
+  it("limit line of a falling share is below zero", async () => {
+    const rule = state.world.rules.add({ kind: "shift", direction: "below", threshold: 0.15 });
+    open(`/alerts/rules/${rule.id}`);
+    expect(await screen.findByText("Limit −15.0 pp")).toBeTruthy();
   });
 
   it("active alert shows its value and links to its page", async () => {

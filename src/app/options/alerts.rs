@@ -16,7 +16,7 @@ const LEASE_INTERVALS: u32 = 3;
 /// The maximum interval between two evaluations of a rule.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
 
-/// The default rules recover below this fraction of their threshold.
+/// The built-in rules recover at or below this fraction of their threshold.
 const RECOVERY: f64 = 0.8;
 
 /// The settings of the alerts role: the built-in rules, then the rules of the configuration.

@@ -38,7 +38,7 @@ pub(super) struct Start<'a> {
     pub(super) factory: Arc<dyn SourceFactory>,
     /// The state of the model. The sender exists as long as the roles that watch the state.
     pub(super) model: Arc<watch::Sender<ModelState>>,
-    /// Whether the local model is loaded, so that no further attempt is needed.
+    /// Whether no further attempt to load the main model is needed.
     pub(super) is_loaded: bool,
     pub(super) loader: model::Loader,
     /// The models for other languages.

@@ -13,7 +13,7 @@ use crate::config::{Address, Backends, Config, Role};
 const MIB: u64 = 1 << 20;
 /// The check fails below this much free space, because writes to the database may fail.
 const MIN_FREE: u64 = 100 * MIB;
-/// The check warns below this much free space, which is enough for about two million posts.
+/// The check warns below this much free space, which is enough for about one million posts.
 const LOW_FREE: u64 = 1024 * MIB;
 /// The timeout of the request that identifies the program at an address in use.
 const TIMEOUT: Duration = Duration::from_secs(3);

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn only_regular_files_are_opened() {
+    fn devices_named_pipes_and_folders_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe.ndjson");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();

@@ -74,9 +74,12 @@ pub async fn run(args: &ImportArgs, chunks: &mut ChunkReader, context: &Context)
         for (field, count) in &dropped {
             output.line(format!("{field} was invalid in {count} of these records and dropped"))?;
         }
+        if read == 0 {
+            output.line("the file contains no records")?;
+        }
         output.line("dry run: nothing was appended")?;
     }
     output.flush()?;
-    let is_bad = posts.is_empty() || (args.strict && !rejected.is_empty());
+    let is_bad = !rejected.is_empty() && (args.strict || posts.is_empty());
     Ok(if is_bad { CommandResult::Bad } else { CommandResult::Good })
 }

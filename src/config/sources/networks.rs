@@ -40,7 +40,7 @@ pub struct BlueskyConfig {
     #[serde(deserialize_with = "duration::<_, 0, LOOK_BACK>")]
     pub look_back: Duration,
     /// The source changes the host when it receives nothing for this long; at least one second, and with `authors` at
-    /// least 45 seconds, because few accounts post rarely.
+    /// least 45 seconds, because the selected accounts may post rarely.
     #[serde(deserialize_with = "seconds")]
     pub idle_timeout: Duration,
     /// The file with the dictionary that decompresses events. `None`: hosts send events without compression.

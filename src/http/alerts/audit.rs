@@ -3,12 +3,16 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
+use crate::domain::notify::Kind;
 use crate::http::answer;
-use crate::http::auth::{Authorized, Read};
+use crate::http::auth::{Authorized, Read, Scope};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::Params;
 use crate::http::state::State;
 use crate::store::alerts::AuditEntry;
+
+/// The `object_kind` of settings.
+const SETTING: &str = "setting";
 
 /// Start and length of a page.
 #[derive(utoipa::IntoParams)]
@@ -44,19 +48,37 @@ pub struct AuditList {
 /// Audit trail
 ///
 /// Returns who acknowledged which alert, and who changed which rule, receiver, route, silence, mute timing, inhibition
-/// rule, source or setting, newest first. Without the scope `edit`, URLs are reduced to their origins, and header
-/// values and arguments of commands are hidden.
+/// rule, source or setting, newest first. Without the scope `edit`, URLs are reduced to their origins, header values
+/// and arguments of commands are hidden, and `before` and `after` of sources are null. Without the scope `admin`,
+/// `before` and `after` of settings are null.
 #[utoipa::path(
     get, path = "/api/alerts/audit", tag = "alerts", params(AuditParams),
     responses((status = 200, body = AuditList), (status = 422, body = Problem))
 )]
 pub async fn list(
-    _: Authorized<Read>,
+    client: Authorized<Read>,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let AuditParams { limit, cursor } = AuditParams::parse(&request)?;
     let store = state.api.store.clone();
     let page = state.run(async move { store.alert_audit(cursor, limit).await }).await?;
-    answer::json(&AuditList { entries: page.items, limit, next_cursor: page.next.map(|id| id.to_string()) })
+    let mut entries = page.items;
+    for entry in &mut entries {
+        if needed(&entry.object_kind).is_some_and(|scope| !client.principal.has(scope)) {
+            (entry.before, entry.after) = (None, None);
+        }
+    }
+    answer::json(&AuditList { entries, limit, next_cursor: page.next.map(|id| id.to_string()) })
+}
+
+/// The scope that the values of an object need besides `read`, as at the endpoint of the object.
+fn needed(object_kind: &str) -> Option<Scope> {
+    if object_kind == Kind::Source.as_str() {
+        Some(Scope::Edit)
+    } else if object_kind == SETTING {
+        Some(Scope::Admin)
+    } else {
+        None
+    }
 }

@@ -5,11 +5,11 @@ use std::num::NonZeroU32;
 
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-/// The maximum number of recorded denials of one known actor per minute.
+/// The maximum number of recorded denials of one known actor per minute, on average and in one burst.
 const OF_ACTOR: u32 = 60;
-/// The maximum number of recorded denials without a known actor per minute, from one address.
+/// As [`OF_ACTOR`], for denials without a known actor from one address.
 const OF_CLIENT: u32 = 30;
-/// The maximum number of recorded denials without a known actor per minute, from all addresses together.
+/// As [`OF_ACTOR`], for denials without a known actor from all addresses together.
 const OF_UNKNOWN: u32 = 120;
 
 /// Limits the recorded denials. Requests without a valid token cannot use up the limits of known actors.

@@ -60,8 +60,9 @@ pub struct SecurityEventList {
 /// Audit log
 ///
 /// Returns denied requests, sign-ins, and changes except appended posts, newest first, each with its actor, address,
-/// action and request id. Of many denials only some are recorded: per minute up to 60 of a known actor, and without a
-/// known actor up to 30 from one address and 120 from all addresses. Events are kept for `retention.audit`.
+/// action and request id. Of many denials only some are recorded: on average up to 60 per minute of a known actor, and
+/// without a known actor up to 30 per minute from one address and 120 from all addresses. Events are kept for
+/// `retention.audit`.
 #[utoipa::path(
     get, path = "/api/audit", tag = "security", params(SecurityParams),
     responses((status = 200, body = SecurityEventList), (status = 403, body = Problem), (status = 422, body = Problem))

@@ -47,7 +47,7 @@ pub struct JwtVerifier {
 
 #[derive(Deserialize)]
 struct Claims {
-    /// The claim `iss`, of any JSON type. `verify` compares it, because the library would also accept a list that
+    /// The claim `iss`, of any JSON type. `verify` requires a string, because the library would also accept a list that
     /// contains the issuer.
     #[serde(default)]
     iss: Option<serde_json::Value>,

@@ -11,12 +11,12 @@ pub enum Scope {
     Read,
     /// Appending posts.
     Write,
-    /// Acknowledging alerts, silences, corrections of labels.
+    /// Acknowledgements of alerts, and silences.
     Respond,
-    /// Topics, rules, sources, receivers, routes, and the removal of the demonstration.
+    /// Topics, rules, sources, receivers, routes, mute timings, inhibition rules, and the removal of the demonstration.
     Edit,
-    /// Users, tokens of others, settings, backups, the audit log, deletions of posts, replays and purges of dead
-    /// letters.
+    /// Users, tokens of others, settings, backups, migrations, the audit log, deletions of posts, replays and purges of
+    /// dead letters.
     Admin,
 }
 

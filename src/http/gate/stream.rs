@@ -13,12 +13,12 @@ use tokio::net::TcpStream;
 use super::connections::Place;
 use super::rejected::Rejections;
 
-/// The number of bytes that a connection has sent. Clones share it.
+/// The number of bytes that the HTTP parser has received on a connection. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct ReceivedBytes(Arc<AtomicU64>);
 
 impl ReceivedBytes {
-    /// The number of bytes that the connection has sent so far.
+    /// The number of bytes that were received so far.
     pub fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -39,7 +39,7 @@ impl Admitted {
         Self { io, first, rejections: Rejections::default(), received: ReceivedBytes::default(), _place: place }
     }
 
-    /// The count of the bytes that the connection has sent.
+    /// The count of the bytes that the HTTP parser receives on the connection.
     pub fn received(&self) -> ReceivedBytes {
         self.received.clone()
     }

@@ -123,8 +123,8 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 /// Send a delivery again
 ///
 /// Sends the same message to the same receiver as a new delivery, and returns the new delivery. If the message is the
-/// last one of its group, a success also updates the group: the alerts of the message count as notified. A pending
-/// delivery is a 409, because it is still retried.
+/// last one of its group, a success also updates the group: the alerts of the message count as notified. Returns 409
+/// for a pending delivery, because its attempts continue.
 #[utoipa::path(
     post, path = "/api/alerts/deliveries/{id}/resend", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 202, body = DeliveryView), (status = 404, body = Problem), (status = 409, body = Problem))

@@ -46,9 +46,9 @@ pub struct Rejected {
 /// Append posts
 ///
 /// The body is one post, an array of posts, or one post per line (`application/x-ndjson`): at most 1,000 posts and 4
-/// MiB. `accepted` posts are durable and are analysed in the background. A post whose `post_id` is already stored or
-/// was deleted has no effect. A single invalid post is a 422. In a request with several posts, the invalid posts are
-/// listed in `rejected`.
+/// MiB (`server.body_limit`). `accepted` posts are durable and are analysed in the background. A post whose `post_id`
+/// is already stored or was deleted has no effect. A single invalid post is refused with 422. In a request with several
+/// posts, the invalid posts are listed in `rejected`.
 #[utoipa::path(
     post, path = "/api/posts", tag = "posts",
     request_body(
@@ -88,7 +88,7 @@ pub async fn append(
     answer::json_with(StatusCode::ACCEPTED, &Appended { accepted, rejected })
 }
 
-/// The posts of a body. `alone` is set for a single post: its errors are a 422.
+/// The posts of a body. `alone` is set for a single post, which is refused with 422 if it is invalid.
 struct Candidates {
     posts: Vec<Candidate>,
     alone: bool,

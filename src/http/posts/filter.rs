@@ -38,7 +38,8 @@ pub struct PostFilterParams {
     /// Only posts in this language, as stated by the source or detected. `en` also matches `en-US`.
     #[param(example = "en")]
     lang: Option<String>,
-    /// Words that the text of the post must all contain, also as parts of longer words. Case is ignored.
+    /// Only posts whose text contains all of these words, also as parts of longer words. Case is ignored. At most 20
+    /// words and 500 bytes.
     q: Option<String>,
     /// Only posts whose sentiment has at least this confidence.
     #[param(minimum = 0, maximum = 1)]
@@ -151,7 +152,7 @@ impl From<&PostFilterParams> for FilterEcho {
     }
 }
 
-/// The words of a search.
+/// Checks the text of a search.
 ///
 /// # Errors
 /// When the search has too many words or bytes, or contains U+0000.

@@ -117,7 +117,7 @@ pub async fn test(
 
 /// Recognise an address
 ///
-/// Returns the source that can read the address. An address that no kind of source can read is a 422.
+/// Returns the source that can read the address. Returns 422 if no kind of source can read it.
 #[utoipa::path(
     post, path = "/api/sources/recognize", tag = "operations", request_body = AddressRequest,
     responses((status = 200, body = SourceDefinition), (status = 422, body = Problem))
@@ -131,7 +131,8 @@ pub async fn recognise(
     no_params(&request)?;
     let AddressRequest { address } = body::json(&request, payload, &state.options).await?;
     let found = recognize(&address);
-    let unknown = "enter the address of a web page or feed, @name@instance, a Bluesky handle, r/name, or a #tag";
+    let unknown = "enter the address of a web page or feed, @name@instance, !community@instance, a Bluesky handle, \
+                   r/name, a #tag or an e-mail address";
     answer::json(&found.ok_or_else(|| ApiError::invalid_field("address", unknown))?)
 }
 
@@ -278,7 +279,8 @@ impl Delivered {
             (None, Some(trouble)) => (false, advised(trouble)),
             (None, None) if !self.rejected.is_empty() => (false, format!("No item is a valid post: {advice}")),
             (None, None) if self.filtered > 0 => {
-                (true, format!("The source responds, but its filters excluded every item ({} in all).", self.filtered))
+                let count = self.filtered;
+                (true, format!("The source responds, but its items have no text or were filtered ({count} in all)."))
             }
             (None, None) if self.answered => {
                 (true, "The source responds, but has no new posts at the moment.".to_owned())

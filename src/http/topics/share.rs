@@ -94,7 +94,7 @@ pub struct ShareBucket {
     timestamp: Timestamp,
     /// The number of posts of each topic, including unscored posts.
     topics: BTreeMap<String, i64>,
-    /// The net sentiment of each topic, in points; topics without posts are left out.
+    /// The net sentiment of each topic, in points; topics without scored posts are left out.
     net_sentiment: BTreeMap<String, f64>,
 }
 

@@ -20,12 +20,12 @@ const CLOSE_WAIT: Duration = Duration::from_secs(1);
 /// The maximum number of frames that are taken from the queue at once.
 const FRAMES: usize = 64;
 
-/// The interval at which the token or session of a connection is checked.
+/// The interval at which the access of a client is checked.
 const TOKEN_CHECK: Duration = Duration::from_secs(1);
 
 /// The authorization of a connection, which ends when the client's token or session ends.
 pub struct Access {
-    /// Checks the token.
+    /// Checks whether the access of the client is still valid.
     pub authenticator: Data<Authenticator>,
     /// The client.
     pub principal: Principal,
@@ -134,7 +134,7 @@ impl Session {
         if self.access.authenticator.is_current(&self.access.principal) {
             return Ok(());
         }
-        Err(End::Close(CloseCode::Policy, "the token or the session has ended"))
+        Err(End::Close(CloseCode::Policy, "access has ended: sign in again, or use a valid token"))
     }
 
     /// Sends queued frames, and after the last frame the number of missed events.

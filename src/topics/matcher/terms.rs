@@ -29,7 +29,7 @@ pub struct Terms {
     phrase_words: Vec<u32>,
     /// Finds beginnings and parts of words in texts in normal form.
     parts: Finder,
-    /// Finds literals in texts that are only composed, without the other steps of normalisation.
+    /// Finds literals in texts that are only composed (NFC), without the other steps of normalisation.
     literals: Finder,
     /// For each literal, the ends that must be at a word boundary.
     bounds: Vec<Bounds>,

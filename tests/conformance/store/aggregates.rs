@@ -118,7 +118,8 @@ async fn invalid_aggregate_query_is_rejected_with_a_reason(fixture: Fixture) {
 async fn window_counts_exactly_its_posts(fixture: Fixture) {
     let mut random = StdRng::seed_from_u64(1);
     let now = at(START);
-    // Half of the posts are from the last hours. The other half is older than the oldest minute rollup.
+    // Half of the posts are from the last hours. The other half is up to 23 days old, and most of these posts are older
+    // than the oldest minute rollup.
     let posts: Vec<_> = (0..400)
         .map(|number| {
             let age = if number % 2 == 0 {

@@ -130,7 +130,7 @@ async fn open_alert_continues_under_a_new_rule(fixture: Fixture) {
     assert_eq!(fixture.store.firing_instances().await.expect("series").len(), 3);
 
     fixture.store.apply_alert_steps(&lease, &[], &[ids[1].expect("an id")]).await.expect("applied");
-    assert_eq!(open(&fixture).await.len(), 1, "an orphan is resolved");
+    assert_eq!(open(&fixture).await.len(), 1, "an open alert without a series is resolved");
 }
 
 async fn alert_pages_are_newest_first(fixture: Fixture) {

@@ -21,7 +21,7 @@ cases!(
     lease_of_host_with_fast_clock_expires_in_time,
     lease_that_expires_too_late_is_taken_over,
     source_continues_after_its_stored_cursor,
-    paused_feed_is_listed_until_it_is_resumed,
+    paused_source_is_listed_until_it_is_resumed,
     deleted_post_is_not_stored_again,
     pruning_removes_old_entries_and_minute_counts,
     server_messages_are_english_for_a_superuser,
@@ -115,7 +115,7 @@ async fn source_continues_after_its_stored_cursor(fixture: Fixture) {
     assert_eq!(fixture.store.cursor("feed").await.expect("an answer").as_deref(), Some("4"));
 }
 
-async fn paused_feed_is_listed_until_it_is_resumed(fixture: Fixture) {
+async fn paused_source_is_listed_until_it_is_resumed(fixture: Fixture) {
     let report = |name: &str, report: &str| FeedReport { name: name.to_owned(), report: report.to_owned() };
     assert!(
         !fixture.store.set_feed_paused("news", Paused::Yes).await.expect("an answer"),

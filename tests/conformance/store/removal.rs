@@ -13,7 +13,7 @@ cases!(
     redelivered_deletion_reports_its_post_again,
     author_with_many_posts_is_deleted_in_steps,
     interrupted_author_deletion_reports_every_post,
-    deletion_erases_dead_letters_from_the_file,
+    deletion_removes_dead_letters_of_the_post,
     deleted_text_is_erased_from_the_file,
 );
 
@@ -92,7 +92,7 @@ async fn interrupted_author_deletion_reports_every_post(fixture: Fixture) {
     let (store, first) = (fixture.store.clone(), batch.clone());
     let deletion = tokio::spawn(async move { store.settle(first).await });
     let left = "SELECT count(*) FROM social_media_posts";
-    // The steps are short, so the first step is observed without pauses, during which the deletion could end.
+    // The test polls without pauses, because all steps could end during a pause.
     let begun = async {
         while fixture.number(left).await == 1_300 {
             tokio::task::yield_now().await;
@@ -111,7 +111,7 @@ async fn interrupted_author_deletion_reports_every_post(fixture: Fixture) {
     assert_eq!(fixture.number("SELECT count(*) FROM removed_posts").await, 0);
 }
 
-async fn deletion_erases_dead_letters_from_the_file(fixture: Fixture) {
+async fn deletion_removes_dead_letters_of_the_post(fixture: Fixture) {
     if let Place::Postgres { .. } = &fixture.place {
         // With Postgres, dead letters are in Redis and not in the database.
         return;

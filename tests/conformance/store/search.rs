@@ -15,6 +15,7 @@ cases!(
     posts_indexed_without_symbols_are_indexed_again,
     counting_of_a_common_word_stops_at_the_limit,
     search_sample_contains_only_posts_of_its_range,
+    search_sample_of_a_busy_moment_reports_its_limits,
     size_of_text_index_is_known_on_postgres,
 );
 
@@ -268,6 +269,22 @@ async fn search_sample_contains_only_posts_of_its_range(fixture: Fixture) {
         assert_eq!(sample.posts.len(), expected, "{query}");
         let later = fixture.store.sample_words(&words(query), range(10, 20)).await.expect("a sample");
         assert_eq!((later.total.count, later.posts.len()), (0, 0), "{query}");
+    }
+}
+
+async fn search_sample_of_a_busy_moment_reports_its_limits(fixture: Fixture) {
+    fixture.settle(vec![insert(post("model"))]).await;
+    let created = post("model").created_at;
+    let range = TimeRange::new(created, created + seconds(10)).expect("a range");
+    // The rollups cannot answer the condition, and the index is incomplete.
+    let filter = PostFilter { min_confidence: Some(0.5), ..words("common") };
+    for (copies, count, capped) in [(9_000, 8_820, false), (22_000, 10_000, true)] {
+        fixture.run("DELETE FROM social_media_posts WHERE post_id <> 'model'").await;
+        copy(&fixture, copies).await;
+        fixture.run("UPDATE search_state SET done = 0, last = (SELECT max(id) FROM social_media_posts)").await;
+        let sample = fixture.store.sample_words(&filter, range).await.expect("a sample");
+        assert_eq!((sample.total.count, sample.total.capped), (count, capped), "{copies}");
+        assert_eq!(sample.posts.len(), 2_000, "{copies}");
     }
 }
 

@@ -277,5 +277,5 @@ pub async fn idle_consumers_without_claims_are_removed(fixture: Fixture) {
     assert_eq!(stream.forget_consumers(idle).await.unwrap(), 1);
     let left = stream.consumers().await.unwrap();
     assert_eq!(left.iter().map(|info| (info.name.as_str(), info.claimed)).collect::<Vec<_>>(), [("busy", 1)]);
-    assert_eq!(rescue(&stream, &done, 1).await.len(), 1, "its claim still exists");
+    assert_eq!(rescue(&stream, &done, 1).await.len(), 1, "the claim of the busy consumer still exists");
 }

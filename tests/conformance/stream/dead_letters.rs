@@ -92,7 +92,7 @@ pub async fn dead_letters_are_paged_replayed_and_purged(fixture: Fixture) {
     let depth = stream.depth().await.unwrap();
     assert_eq!((depth.appended, depth.dead_lettered, depth.dead_letters), (9, 7, 0));
 
-    // A purge removes all dead letters, in several steps.
+    // A replay moves all dead letters back to the stream, in several steps.
     stream.append(posts(0..1_300)).await.unwrap();
     let entries = stream.claim(&me, 2_000, NO_WAIT).await.unwrap();
     dead_letter_all(&stream, &entries).await;

@@ -95,7 +95,7 @@ pub async fn full_stream_refuses_appends_until_entries_are_settled(mut fixture: 
     let rest = stream.claim(&me, 100, NO_WAIT).await.unwrap();
     assert_eq!(rest.len(), 10);
     fixture.settle(&stream, &me, &rest).await;
-    // An empty stream accepts a batch that is larger than the limit, because such a batch could never be appended
+    // An empty stream accepts a batch that is larger than the limit, because the batch could never be appended
     // otherwise.
     assert_eq!(stream.append(posts(20..45)).await.unwrap().len(), 25);
 }

@@ -1,4 +1,4 @@
-//! A separate Redis server that a test can stop, freeze and restart, and a network that can fail.
+//! A separate Redis server that a test can stop, freeze and restart, and a proxy that can drop data.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -107,7 +107,7 @@ impl Outsider {
     }
 }
 
-/// A network between a client and a server that can start to drop all data.
+/// A proxy between a client and a server. It can drop all data of its open connections.
 pub struct Network {
     pub port: u16,
     swallow: watch::Sender<u32>,

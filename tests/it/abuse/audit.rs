@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use sentistream::domain::managed_source::SourceDefinition;
+use sentistream::domain::notify::{Kind, Secrets};
 use sentistream::http::HttpOptions;
 use sentistream::http::audit::{self, Archive};
 use sentistream::http::auth::tokens::{StaticToken, hash, hash_hex};
 use sentistream::http::auth::{AuthOptions, Scope};
 use sentistream::lifecycle::Shutdown;
+use sentistream::store::notify::{Action, Draft, ManagedChange};
 use sentistream::store::security::{SecurityEvent, SecurityFilter};
+use sentistream::store::settings::SettingChange;
 use sentistream::store::tokens::NewToken;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,6 +23,7 @@ cases![
     denials_and_admin_changes_are_audited,
     created_token_works_until_it_is_deleted,
     reader_sees_no_secrets_of_receivers,
+    values_of_sources_and_settings_need_their_scopes,
     change_on_a_closed_connection_is_audited,
     change_that_times_out_is_audited,
     change_during_the_shutdown_is_audited,
@@ -34,7 +39,8 @@ fn with_tokens(options: &mut HttpOptions) {
         sha256: hash(&format!("{name}-token")),
         scopes: scopes.to_vec(),
     };
-    let tokens = vec![token("reader", &[Scope::Read]), token("root", &Scope::ALL)];
+    let editor = token("editor", &[Scope::Read, Scope::Edit]);
+    let tokens = vec![token("reader", &[Scope::Read]), editor, token("root", &Scope::ALL)];
     options.auth = Some(AuthOptions { tokens, jwt: None });
 }
 
@@ -147,6 +153,34 @@ async fn reader_sees_no_secrets_of_receivers(setup: Setup) {
     }
     let shown = send(&app, Method::GET, list, by("reader-token", "s4")).await.ok();
     assert_eq!(shown["receivers"][0]["channel"]["url"], "https://hooks.example.org/***");
+}
+
+async fn values_of_sources_and_settings_need_their_scopes(setup: Setup) {
+    let app = TestApp::with(setup, Duration::ZERO, with_tokens).await;
+    let source = SourceDefinition { name: "blog".to_owned(), kind: "rss".to_owned(), ..SourceDefinition::default() };
+    let action = Action::Create(Draft::of(&source, Secrets::default()));
+    let added = ManagedChange { kind: Kind::Source, action, actor: "root".to_owned() };
+    let added = app.services.store.change_managed::<SourceDefinition>(&added).await.expect("a database");
+    assert!(added.is_ok(), "{added:?}");
+    let changed = SettingChange {
+        key: "alerts.negative_share".to_owned(),
+        value: Some(json!(0.7)),
+        configured: json!(0.5),
+        version: None,
+        actor: "root".to_owned(),
+    };
+    assert!(app.services.store.change_setting(&changed).await.expect("a database"));
+    for (token, sees_source, sees_setting) in
+        [("reader-token", false, false), ("editor-token", true, false), ("root-token", true, true)]
+    {
+        let list = send(&app, Method::GET, "/api/alerts/audit", by(token, "v1")).await.ok();
+        let has_values = |kind: &str| {
+            let mut entries = list["entries"].as_array().expect("entries").iter();
+            let entry = entries.find(|entry| entry["object_kind"] == kind).expect("the change is listed");
+            !entry["before"].is_null() || !entry["after"].is_null()
+        };
+        assert_eq!((has_values("source"), has_values("setting")), (sees_source, sees_setting), "{token}: {list}");
+    }
 }
 
 /// The newest events in the database.

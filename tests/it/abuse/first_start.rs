@@ -95,6 +95,6 @@ async fn embedded_first_start_prints_a_token_that_stays_valid() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn first_start_with_shared_backends_prints_a_token_that_stays_valid() {
+async fn shared_first_start_prints_a_token_that_stays_valid() {
     first_start_prints_a_token_that_stays_valid(&Shared::create().await.settings()).await;
 }

@@ -74,7 +74,7 @@ async fn socket_closes_when_its_token_is_deleted(setup: Setup) {
 }
 
 #[tokio::test]
-async fn one_client_cannot_use_every_connection() {
+async fn one_client_cannot_open_every_websocket() {
     let limited = |options: &mut HttpOptions| {
         options.trusted_proxies = vec![[127, 0, 0, 1].into()];
         options.live.max_per_client = 2;

@@ -1,9 +1,11 @@
 //! Classification on request.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::Method;
-use sentistream::http::ModelState;
+use sentistream::http::{AnalyzeBudget, HttpOptions, ModelState};
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -79,6 +81,17 @@ async fn bad_requests_are_refused(setup: Setup) {
     app.send(raw("text/plain", "I love it")).await.problem(415);
     app.send(raw("application/x-ndjson", "{\"text\": \"x\"}")).await.problem(415);
     app.post("/api/analyze", &json!({"text": "explode"})).await.problem(500);
+}
+
+#[tokio::test]
+async fn text_beyond_the_budget_is_refused_by_its_field() {
+    let one_token = |options: &mut HttpOptions| {
+        options.analyze_budget = Some(AnalyzeBudget { per_second: NonZeroU32::MIN, burst: NonZeroU32::MIN });
+    };
+    let app = TestApp::with(Setup::Embedded, Duration::ZERO, one_token).await;
+    for (body, field) in [(json!({"text": "I love it"}), "text"), (json!({"texts": ["I love it"]}), "texts")] {
+        assert_eq!(app.post("/api/analyze", &body).await.problem(422), [field], "{body}");
+    }
 }
 
 #[tokio::test]

@@ -2,16 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use reqwest::Method;
+use sentistream::http::audit::{self, Archive};
 use sentistream::http::{ComponentState, HttpOptions, routes, serve_ops};
 use sentistream::lifecycle::Shutdown;
+use sentistream::store::security::SecurityEvent;
 use sentistream::telemetry::Metrics;
 use serde_json::{Value, json};
 
 use super::test_app::{DEADLINE, Setup, TestApp, balances, cases, post, unavailable_services};
 
-cases![health_reports_services_and_stats, system_reports_numbers];
+cases![health_reports_services_and_stats, system_lists_backends_throughput_and_consumers];
 
 async fn health_reports_services_and_stats(setup: Setup) {
     let app = TestApp::start(setup).await;
@@ -42,7 +47,7 @@ async fn health_reports_services_and_stats(setup: Setup) {
     assert_eq!(app.get("/api/health?x=1").await.status, 200);
 }
 
-async fn system_reports_numbers(setup: Setup) {
+async fn system_lists_backends_throughput_and_consumers(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.store(&[post("a", "web", "x", 0)]).await;
     let system = app.get("/api/system").await.ok();
@@ -108,6 +113,51 @@ async fn metrics_are_served_with_and_without_the_api() {
     let counted = r#"sentistream_http_requests_total{method="GET",route="/api/posts/{post_id}",status="400"} "#;
     assert_eq!(text.text().matches(counted).count(), 1, "one series per route, not per path: {}", text.text());
     assert!(!text.text().contains("%ff"), "a path that a client requests never becomes a label");
+}
+
+/// Records the counter of audit events that could not be stored.
+#[derive(Default)]
+struct LostEvents(Arc<AtomicU64>);
+
+impl Recorder for LostEvents {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        let is_lost = key.name() == "sentistream_security_events_dropped_total";
+        if is_lost { Counter::from_arc(self.0.clone()) } else { Counter::noop() }
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+#[tokio::test]
+async fn audit_events_lost_at_shutdown_are_counted() {
+    let lost = LostEvents::default();
+    let _recording = metrics::set_default_local_recorder(&lost);
+    let (services, _folder) = unavailable_services().await;
+    let (queue, events) = tokio::sync::mpsc::channel(8);
+    let retention = Duration::from_secs(90 * 86_400);
+    let archive = Archive { store: services.store, retention, adjustable: None, clock: services.clock };
+    let shutdown = Shutdown::default();
+    let stopping = async {
+        queue.send(SecurityEvent::default()).await.expect("the queue is open");
+        // The queue is empty again while the first event is being written. The second event arrives meanwhile.
+        drop(queue.reserve_many(8).await.expect("the queue is open"));
+        queue.send(SecurityEvent::default()).await.expect("the queue is open");
+        shutdown.stop();
+    };
+    tokio::join!(audit::store(events, archive, shutdown.clone()), stopping);
+    assert_eq!(lost.0.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]

@@ -19,11 +19,11 @@ cases![
     queries_with_likely_mistakes_carry_warnings,
     backfill_matches_stored_posts,
     label_conditions_of_topics_use_the_analysis,
-    posts_with_labels_that_match_no_topic_are_skipped,
-    share_divides_posts_between_topics,
+    store_only_matching_drops_posts_with_other_labels,
+    share_is_the_part_of_a_topic_in_all_mentions,
     compare_counts_both_periods,
     websocket_filters_posts_by_topic,
-    matching_policy_stores_only_posts_of_topics,
+    store_only_matching_drops_posts_without_topic,
     post_has_a_sentiment_towards_each_of_its_topics,
     sentiment_towards_new_topic_is_determined_later,
 ];
@@ -145,7 +145,7 @@ async fn backfill_matches_stored_posts(setup: Setup) {
     .await;
 }
 
-async fn share_divides_posts_between_topics(setup: Setup) {
+async fn share_is_the_part_of_a_topic_in_all_mentions(setup: Setup) {
     let app = TestApp::start(setup).await;
     create(&app, json!({"name": "acme", "query": "acme"})).await;
     create(&app, json!({"name": "love", "query": "love"})).await;
@@ -208,7 +208,7 @@ async fn websocket_filters_posts_by_topic(setup: Setup) {
     assert_eq!(seen, ["a", "b"]);
 }
 
-async fn matching_policy_stores_only_posts_of_topics(setup: Setup) {
+async fn store_only_matching_drops_posts_without_topic(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;
     create(&app, json!({"name": "acme", "query": "acme"})).await;
@@ -250,7 +250,7 @@ async fn label_conditions_of_topics_use_the_analysis(setup: Setup) {
     assert_eq!(listed("late").await, "a");
 }
 
-async fn posts_with_labels_that_match_no_topic_are_skipped(setup: Setup) {
+async fn store_only_matching_drops_posts_with_other_labels(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;
     create(&app, json!({"name": "angry", "query": "acme sentiment:negative"})).await;

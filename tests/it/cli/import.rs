@@ -183,6 +183,8 @@ fn import_of_zero_records_names_the_cause() {
     let folder = migrated();
     write(folder.path(), "empty.csv", "post_id,source,content\n");
     assert!(run(folder.path(), &["import", "empty.csv"]).good().stdout.contains("the file contains no records"));
+    let preview = run(folder.path(), &["import", "--dry-run", "empty.csv"]).good().stdout;
+    assert!(preview.contains("the file contains no records"), "{preview}");
     write(folder.path(), "posts.csv", "post_id,source,content\n1,web,fine\n");
     for skip in ["1", "5"] {
         let skipped = run(folder.path(), &["import", "posts.csv", "--skip", skip]).good().stdout;

@@ -35,15 +35,15 @@ const RESERVED_PREFIXES: [&str; 2] = ["jwt:", "sign-in"];
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum UserRole {
-    /// May read everything except secrets, users, settings, backups, the audit log, and the tokens and sessions of
-    /// other users.
+    /// May read everything except secrets, the settings of added sources, users, settings, database migrations,
+    /// backups, the audit log of requests, and the tokens and sessions of other users.
     Viewer,
-    /// May also acknowledge alerts, manage silences and correct labels.
+    /// May also acknowledge alerts and manage silences.
     Analyst,
-    /// May also manage topics, rules, sources and receivers, and send posts.
+    /// May also manage topics, rules, sources, receivers and routes, and send posts.
     Editor,
-    /// May also manage users, the tokens and sessions of other users, settings, backups and dead letters, read the
-    /// audit log, and delete posts.
+    /// May also manage users, the tokens and sessions of other users, settings and backups, replay and purge dead
+    /// letters, read the audit log, and delete posts.
     Admin,
 }
 
@@ -81,8 +81,8 @@ pub enum InvalidName {
     Text,
     /// The audit log uses this name for clients without an account or a token.
     #[error(
-        "is reserved for the audit log, like local, anonymous, unknown, first start and names that start with jwt: or \
-         sign-in; choose another name"
+        "is reserved for the audit log, as are local, anonymous, unknown, first start, command line, configuration, \
+         and names that start with jwt: or sign-in; choose another name"
     )]
     Reserved,
 }

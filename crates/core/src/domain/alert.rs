@@ -26,7 +26,8 @@ pub use words::{Direction, Distinct, GroupBy, InstanceState, NoData, RuleKind, S
 #[serde(rename_all = "lowercase")]
 pub enum AlertState {
     /// The alert is open: its condition holds, its value has not crossed the recovery threshold, its condition stopped
-    /// holding less than `keep_firing_for` ago, or its rule cannot be evaluated.
+    /// holding less than `keep_firing_for` ago, or its window cannot be evaluated (an error, downtime, or no posts with
+    /// `no_data` set to `keep`).
     Firing,
     /// The alert has ended. If the condition holds again, a new alert opens.
     Resolved,
@@ -103,8 +104,8 @@ pub struct Alert {
     /// no rules.
     #[serde(default = "Alert::usual_severity")]
     pub severity: Severity,
-    /// The state of the alert's series: `firing` or `recovering` while the alert is open, afterwards the state to which
-    /// the alert ended (`normal` or `no_data`).
+    /// The state of the alert's series: `firing` or `recovering` while the alert is open; afterwards the state in which
+    /// the series was when the alert ended (`normal` or `no_data`).
     #[serde(default = "Alert::usual_phase")]
     pub phase: InstanceState,
     /// The labels that identify the alert in notifications, as they were when it opened: `alertname`, `severity`, …

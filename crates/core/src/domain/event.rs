@@ -83,7 +83,7 @@ impl PostEvent {
 pub enum LiveEvent {
     /// A post was stored, replaced by a later version, or analysed again with a new result.
     Post(PostEvent),
-    /// An alert fired, is recovering, fires again, was resolved, or has new values or evidence.
+    /// An alert fired, is recovering, fires again, was resolved or acknowledged, or has new values or evidence.
     Alert(Alert),
     /// The state of a rule's series changed, with or without an alert.
     AlertState(Transition),

@@ -21,7 +21,7 @@ pub enum InvalidValue {
         found: usize,
     },
     /// The text is blank or has too many characters.
-    #[error("must be 1 to {max} characters, has {found}")]
+    #[error("must be 1 to {max} characters and not blank, has {found}")]
     CharCount {
         /// The maximum number of characters.
         max: usize,

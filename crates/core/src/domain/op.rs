@@ -64,7 +64,7 @@ impl Op {
             }),
             Some(other) => Err(reject(
                 "op",
-                format!("must be absent, replace, delete or delete_author, but is {:?}", preview(other, 40)),
+                format!("must be absent, post, replace, delete or delete_author, but is {:?}", preview(other, 40)),
             )),
         }
     }

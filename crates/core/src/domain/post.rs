@@ -164,7 +164,7 @@ pub struct PostDraft {
     /// Required. The text: not blank, at most 100,000 characters, without U+0000.
     #[serde(default)]
     pub content: Option<String>,
-    /// The name of the author on the source: 1–256 characters. If it is missing or empty, the author is unknown.
+    /// The name of the author on the source: 1–256 characters. If it is missing or blank, the author is unknown.
     #[serde(default)]
     pub author: Option<String>,
     /// When the author wrote the post: RFC 3339, or Unix seconds or milliseconds. Default: the current time, which also

@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// The earliest and the latest supported time: the years 0001 to 9999, which RFC 3339 and both databases can represent,
-/// without the last 26 hours, so that a time exists in every time zone.
+/// The earliest and the latest supported time: the years 0001 to 9999, which RFC 3339 and both databases can represent.
+/// The last 26 hours are excluded, so that each supported time can be converted to every time zone.
 const MIN_MICROS: i64 = -62_135_596_800_000_000;
 const MAX_MICROS: i64 = 253_402_207_200_999_999;
 

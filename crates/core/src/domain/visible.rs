@@ -25,7 +25,7 @@ const INVISIBLE: [(char, char); 21] = [
     ('\u{e0020}', '\u{e007f}'),
 ];
 
-/// Whether `text` has no control characters, format characters and line separators. Such characters could make one name
+/// Whether `text` has no control characters, format characters or line separators. These characters could make one name
 /// look like another, or break a line of the log.
 pub fn is_visible(text: &str) -> bool {
     let is_hidden = |c: char| c.is_control() || INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&c));

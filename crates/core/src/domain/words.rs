@@ -6,7 +6,7 @@ use std::ops::{Range, RangeInclusive};
 use unicode_normalization::char::is_combining_mark;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-/// The last character that `is_bounded` accepts is before this one.
+/// `is_bounded` accepts only characters before this one.
 const END: char = '\u{2000}';
 
 /// Whether a word that begins or ends with `c` needs a word boundary next to `c`. This applies to letters, digits and
@@ -19,7 +19,7 @@ fn is_bounded(c: char) -> bool {
     is_spaced && (c.is_alphanumeric() || is_combining_mark(c))
 }
 
-/// The characters beside which a word is not whole (see [`Bounds`]), as ranges in ascending order.
+/// The letters, digits and combining marks that need word boundaries (see [`Bounds`]), as ranges in ascending order.
 pub fn bounded() -> Vec<RangeInclusive<char>> {
     let mut ranges: Vec<RangeInclusive<char>> = Vec::new();
     for c in ('\0'..END).filter(|c| is_bounded(*c)) {

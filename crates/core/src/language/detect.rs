@@ -39,7 +39,7 @@ pub fn detect(text: &str) -> Option<&'static str> {
         return Some("hi-Latn");
     }
     // Most texts are English. `whatlang` compares a text with the profiles of all languages, which takes about fifty
-    // times as long as this check of its words, and ten times as long as `whichlang`.
+    // times as long as this check for frequent words, and ten times as long as `whichlang`.
     if english.are_typical() {
         return Some("en");
     }
@@ -124,7 +124,7 @@ fn likely(lang: whichlang::Lang) -> &'static str {
     }
 }
 
-/// Whether a language of `whichlang` is written in a script other than Latin.
+/// Whether `lang`, a language of `whichlang`, is written in `script`, which is not Latin.
 fn is_written_in(lang: &str, script: Script) -> bool {
     matches!(
         (lang, script),

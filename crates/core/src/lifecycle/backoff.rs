@@ -17,7 +17,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// A backoff with waits from `shortest` to about `longest`.
+    /// A backoff whose waits grow from `shortest` to `longest`. Jitter makes each wait up to twice as long.
     pub fn new(shortest: Duration, longest: Duration) -> Self {
         let builder = ExponentialBuilder::default()
             .with_min_delay(shortest.min(longest))

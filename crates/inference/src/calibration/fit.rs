@@ -10,7 +10,7 @@ use sentistream_core::domain::{Analysis, Emotion, Sentiment};
 const MIN_TEXTS: usize = 200;
 /// The inverse golden ratio: the part of the interval that remains after a step of the search.
 const GOLDEN: f64 = 0.618_033_988_749_895;
-/// The number of search steps, which reduce the interval to 10⁻⁸ of its length.
+/// The number of search steps, which reduce the interval to less than 10⁻⁸ of its length.
 const STEPS: usize = 40;
 /// The minimum probability of a label. It makes the loss of a wrong label finite.
 const LEAST_SHARE: f64 = f32::MIN_POSITIVE as f64;

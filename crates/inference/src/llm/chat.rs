@@ -56,7 +56,8 @@ impl Chat {
     /// Creates a client of the server in `options`. This sends no request.
     ///
     /// # Errors
-    /// [`InferenceError::Load`] when the key is not valid in a header, or TLS cannot be set up.
+    /// [`InferenceError::Load`] when the base URL cannot have a path, the key is not valid in a header, or TLS cannot
+    /// be set up.
     pub fn new(options: &LlmOptions) -> Result<Self, InferenceError> {
         let wrong = |reason: String| InferenceError::Load { model: options.name(), reason };
         // The only possible error is that a provider is already installed, which needs no handling.

@@ -137,7 +137,7 @@ impl Route {
         }
     }
 
-    /// Classifies stored posts, without a time limit.
+    /// Classifies stored posts, without the time limit of [`RoutesOptions::wait`].
     ///
     /// # Errors
     /// When the model cannot be loaded, does not answer within `inference.max_wait`, or fails on a text.

@@ -1,5 +1,5 @@
-//! Implements the lanes with one 512-bit register and the dot products of VNNI (Intel since Ice Lake, AMD since Zen 4),
-//! and with products of bf16 (Intel since Cooper Lake, AMD since Zen 4) if the machine supports them.
+//! Implements the lanes with one 512-bit register and the dot products of VNNI (Intel since Cascade Lake, AMD since
+//! Zen 4), and with products of bf16 (Intel since Cooper Lake, AMD since Zen 4) if the machine supports them.
 #![expect(unsafe_code, reason = "vector instructions; the portable implementation is the safe equivalent")]
 
 use std::arch::x86_64::*;

@@ -67,7 +67,7 @@ impl Kernel for Probe<'_> {
 
 proptest! {
     #[test]
-    fn instruction_sets_equal_portable_lanes(
+    fn every_instruction_set_gives_the_results_of_portable_code(
         a in prop::array::uniform16(-300.0f32..300.0),
         b in prop::array::uniform16(-300.0f32..300.0),
         halves in prop::array::uniform16(-60_000.0f32..60_000.0),

@@ -114,7 +114,7 @@ impl Inflater {
     /// # Errors
     /// When the frame is damaged, needs another dictionary, or exceeds the maximum size of an event.
     pub fn inflate(&mut self, frame: &[u8]) -> Result<String, InflateError> {
-        // The library panics on some malformed frames. Such a panic must not end the source.
+        // The library panics on some malformed frames. This panic must not end the source.
         let read = catch_unwind(AssertUnwindSafe(|| self.read(frame)));
         let text = read.unwrap_or_else(|_| {
             if let Ok(decoder) = decoder(&self.dictionary) {

@@ -45,8 +45,8 @@ impl Names {
         Self(Arc::new(Shared { api, fetcher, known: Mutex::default() }))
     }
 
-    /// The handles of the accounts `dids`, by DID. Accounts whose handles do not arrive within three seconds are left
-    /// out.
+    /// The handles of the accounts `dids`, by DID. Accounts whose handles are not cached and do not arrive within three
+    /// seconds are left out.
     pub async fn of(&self, dids: &[String]) -> BTreeMap<String, String> {
         let due = self.take_due(dids);
         if !due.is_empty() {

@@ -35,8 +35,8 @@ impl Columns {
     /// Finds the columns of a header that hold fields of a post.
     ///
     /// # Errors
-    /// When the header lacks a column that a post needs or that the field map names, or has several columns of the name
-    /// of a field.
+    /// When the header lacks a column that a post needs or that the field map names, or has several columns for one
+    /// field.
     pub fn find(header: &[&str], options: &ReadOptions) -> Result<Self, ReadError> {
         let mut found = Vec::new();
         for field in fields::NAMES {

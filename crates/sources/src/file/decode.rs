@@ -35,7 +35,7 @@ pub fn utf8(input: Box<dyn Read + Send>, encoding: Option<&'static Encoding>) ->
     }
 }
 
-/// The first `count` bytes, or fewer at the end of the input. The bytes are not consumed.
+/// The first `count` bytes, or fewer if the first read returns fewer. The bytes are not consumed.
 fn peek<R: Read>(input: &mut BufReader<R>, count: usize) -> io::Result<Vec<u8>> {
     let head = input.fill_buf()?.to_vec();
     if head.is_empty() || head.len() >= count {

@@ -57,7 +57,7 @@ impl Excel {
     /// Reads the first sheet that is not empty.
     ///
     /// # Errors
-    /// When the file is not a spreadsheet, is too large, or its header lacks a column.
+    /// When the file is not a spreadsheet, is too large, or its header lacks or repeats a column.
     pub fn open(input: impl Read, options: &ReadOptions) -> Result<Self, ReadError> {
         let mut bytes = Vec::new();
         input.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;

@@ -181,8 +181,7 @@ fn list(folder: &Path) -> io::Result<Listing> {
         match is_inside(&root, &path) {
             true => listing.files.push((path, format)),
             false => {
-                let reason =
-                    "is a link to a file outside the folder. Such links are not read; copy the file into the folder";
+                let reason = "is a link to a file outside the folder, so it is not read: copy the file into the folder";
                 listing.outside.insert(format!("{}: {reason}", path.display()));
             }
         }

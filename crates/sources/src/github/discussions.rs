@@ -143,7 +143,7 @@ enum Thread {
 pub struct Discussions {
     /// The discussions, each with its comments and replies.
     pub threads: Vec<Vec<Entry>>,
-    /// The time of the least recent change of a discussion on the page.
+    /// The earliest time of a last change among the discussions of the page.
     pub oldest: Option<Timestamp>,
     /// The position of the next page.
     pub next: Option<String>,

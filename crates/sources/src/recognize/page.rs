@@ -30,9 +30,8 @@ pub(super) fn page(address: &str) -> Option<SourceDefinition> {
         ("reddit.com" | "old.reddit.com", ["r", name, ..]) if !url.path().ends_with(".rss") => Some(reddit(name)),
         ("news.ycombinator.com", []) => Some(definition("hackernews", "hackernews", json!({}))),
         ("apps.apple.com", path) => app_reviews(path),
-        ("store.steampowered.com" | "steamcommunity.com", ["app", app, ..]) if is_number(app) => {
-            Some(steam(app, &path))
-        }
+        ("store.steampowered.com", ["app", app, name, ..]) if is_number(app) => Some(steam(app, name)),
+        ("store.steampowered.com" | "steamcommunity.com", ["app", app, ..]) if is_number(app) => Some(steam(app, app)),
         ("news.google.com", ["search"]) => Some(google_news(&url)),
         ("news.google.com", ["topics" | "publications" | "stories", ..]) => {
             let path = format!("https://news.google.com/rss{}", url.path());
@@ -89,9 +88,8 @@ fn discourse(forum: &str, name: &str, path: &str) -> SourceDefinition {
     feed(&format!("{forum}-{name}"), &format!("https://{forum}/{path}.rss"))
 }
 
-/// The reviews of a game, from the path of its page: `/app/620/Portal_2/`.
-fn steam(app: &str, path: &[&str]) -> SourceDefinition {
-    let name = path.get(2).copied().unwrap_or(app);
+/// The reviews of a game.
+fn steam(app: &str, name: &str) -> SourceDefinition {
     definition("steam", &format!("steam-{name}"), json!({"apps": [app]}))
 }
 

@@ -59,7 +59,7 @@ pub struct Kept {
     pub position: Position,
     /// The number of the pass over the file, counted from 0. Only a replay that repeats has more than one pass.
     pub round: u64,
-    /// The identity of the file: as stored in the cursor, or, after [`Cursor::find`], as read from the current file.
+    /// The current identity of the file.
     pub identity: Identity,
 }
 

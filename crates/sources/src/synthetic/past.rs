@@ -89,7 +89,8 @@ impl Past {
     }
 }
 
-/// The time around each incident of a past that ends at `end`. Each range starts before the incident and ends after it.
+/// The time around each incident of a past that ends at `end`. Each range starts five minutes before its incident. The
+/// first range ends one hour after its incident. The second range ends at `end`, when its incident is still active.
 pub fn incident_ranges(end: Timestamp) -> [TimeRange; 2] {
     let before = Duration::from_secs(5 * 60);
     let after = Duration::from_secs(60 * 60);

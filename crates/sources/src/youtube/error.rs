@@ -62,8 +62,8 @@ pub fn of(answer: &Answer, place: &Place, now: Timestamp) -> SourceError {
     let permanent = SourceError::Permanent;
     match reason {
         "quotaExceeded" | "dailyLimitExceeded" | "dailyLimitExceededUnreg" => SourceError::Busy {
-            reason: "the daily quota of the YouTube key is used up until midnight Pacific Time: use a longer interval, \
-                     fewer videos and channels, or request a higher quota in the Google Cloud console"
+            reason: "the daily quota of the YouTube key is used up, and is reset at midnight Pacific Time: use a \
+                     longer interval, fewer videos and channels, or request a higher quota in the Google Cloud console"
                 .to_owned(),
             after: until_reset(now),
         },

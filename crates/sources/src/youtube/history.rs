@@ -3,6 +3,7 @@
 //!
 //! A page takes one unit of the daily quota, and, if replies are read, one more unit for each comment whose replies are
 //! not all on the page. The missing replies of at most 20 comments per page are requested.
+//!
 //! When the quota is exhausted, the history waits until the quota is reset. The position of a page expires after some
 //! time. The history then starts again at the newest page, and comments that were already read are ignored.
 

@@ -1,8 +1,8 @@
 //! The schema: embedded migrations, which one instance runs at a time.
 //!
 //! Migrations only add to the schema, so that instances of the previous release keep working while a new release is
-//! rolled out. [`COMPATIBLE_SINCE`] is stored with the schema. If a binary does not know all migrations of the schema,
-//! it starts only if its own newest migration is the stored one or a later one.
+//! rolled out. [`COMPATIBLE_SINCE`] is stored with the schema. A binary that does not know all migrations of the schema
+//! starts only if its newest migration is not older than the stored [`COMPATIBLE_SINCE`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -121,11 +121,11 @@ impl Postgres {
         std::iter::once(primary).chain(replica).collect()
     }
 
-    /// A new connection without a limit on its statements.
+    /// A new connection for migrations, without a limit on the duration of statements.
     pub async fn migrator(&self) -> Result<AsyncPgConnection, StoreError> {
         let mut connection =
             self.connector.clone().connect().await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        // Another instance may hold the lock for as long as its migration takes.
+        // Statements of migrations may take long on large tables, and may wait for locks that other instances hold.
         connection.batch_execute("SET statement_timeout = 0; SET lock_timeout = '10min'").await?;
         Ok(connection)
     }

@@ -14,7 +14,7 @@ use sentistream_core::domain::Timestamp;
 pub struct AppliedMigration {
     /// The name; `None` for a migration of a newer release.
     pub name: Option<String>,
-    /// The version: the digits at the beginning of the name.
+    /// The version: the digits at the beginning of the name, without hyphens.
     pub version: String,
     /// When it ran.
     pub ran_at: Timestamp,

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_messages_in_other_languages_are_foreign() {
+    fn locale_with_messages_in_another_language_is_reported() {
         for locale in ["", "C", "C.UTF-8", "POSIX", "en_US.UTF-8", "English_United States.1252"] {
             assert_eq!(foreign(locale.to_owned()), None, "{locale}");
         }

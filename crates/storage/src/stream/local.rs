@@ -289,7 +289,7 @@ impl LocalStream {
         }
         let found = self.write(tables::begin).await?;
         if !found.unsettled.is_empty() {
-            tracing::info!(entries = found.unsettled.len(), "taking over entries that an earlier process had claimed");
+            tracing::info!(entries = found.unsettled.len(), "claimed entries of an earlier process taken over");
         }
         self.leases().begin(&found.unsettled, found.last_claim);
         *cursor = Some(found.cursor);

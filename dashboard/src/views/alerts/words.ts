@@ -61,6 +61,11 @@ export function valueText(kind: RuleKind | undefined, value: number): string {
   }
 }
 
+/** Formats a threshold. The threshold of a shift is a difference without a sign, whatever the direction of the rule. */
+export function thresholdText(kind: RuleKind | undefined, threshold: number): string {
+  return kind === "shift" ? `${decimal(threshold * 100)} pp` : valueText(kind, threshold);
+}
+
 /** Formats a value for an axis. */
 export function axisText(kind: RuleKind, value: number): string {
   if (kind === "share") return `${decimal(value * 100)}%`;
@@ -68,13 +73,13 @@ export function axisText(kind: RuleKind, value: number): string {
   return compact(value);
 }
 
-/** The value and the limit of an alert. Without `value` the value at the time of firing is used. */
+/** The value and the limit of an alert. Without `value` the last value that the server stored is used. */
 export function measured(alert: Alert, value = alert.actual_value): string {
   const kind = kindOf(alert);
   if (kind === "absence") return "no posts";
   // The unit is written only once.
   const once = kind === "spike" || kind === "ratio" || kind === "volume";
-  const limit = once ? decimal(alert.threshold_value) : valueText(kind, alert.threshold_value);
+  const limit = once ? decimal(alert.threshold_value) : thresholdText(kind, alert.threshold_value);
   return `${valueText(kind, value)}, limit ${limit}`;
 }
 

@@ -47,7 +47,7 @@ describe("compare", () => {
     expect(earlier?.getAttribute("href")).toMatch(/^\/posts\?from=.*&to=/);
   });
 
-  it("chart offers a rule for what it shows", async () => {
+  it("chart links to a new rule with its filters", async () => {
     const now = Date.now();
     state.world.add(makePost({ id: "a", at: now - HOUR / 2 }), makePost({ id: "b", at: now - 1.5 * HOUR }));
     const { user } = open("/compare?range=1h&source=web");

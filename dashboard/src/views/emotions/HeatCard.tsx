@@ -77,7 +77,7 @@ function HeatTable({ hours, search }: { hours: readonly HeatHour[]; search: Sear
         </table>
       </section>
       <p className="mt-2 text-xs text-quiet">
-        Share of each hour's posts in percent. Darker: above that emotion's usual share. Hours in {zone()}.
+        Share of each hour's posts in percent. Darker: closer to the emotion's maximum. Hours in {zone()}.
       </p>
     </>
   );

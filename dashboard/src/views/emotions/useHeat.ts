@@ -10,7 +10,7 @@ import { heatOf } from "./heat";
 /** The maximum number of days, which limits the number of buckets. */
 const MOST_DAYS = 90;
 
-/** Emotions by hour of the day over the chosen period, but at least over 24 hours. */
+/** Emotions by hour of the day over the chosen period, but over at least 24 hours and at most 90 days. */
 export function useHeat(search: Search) {
   const window = useWindow(search);
   const hourly = useMemo(() => hourlyWindow(window), [window]);
@@ -18,15 +18,20 @@ export function useHeat(search: Search) {
   const answer = query.data?.answer;
   const hours = useMemo(() => answer && heatOf(answer.data), [answer]);
   const now = useNow(MINUTE);
-  const short = window.end - window.start < DAY;
   return {
     hours,
     error: answer ? null : query.error,
     retry: () => void query.refetch(),
     title: "Emotions by hour of the day",
-    // The note reports that a shorter range was widened.
-    note: short ? `24 hours until ${exact(Math.min(window.end, now))}` : undefined,
+    note: noteOf(window, now),
   };
+}
+
+/** The hours that the card shows, if they are not those of the chosen period. */
+function noteOf({ start, end }: TimeWindow, now: number): string | undefined {
+  const until = exact(Math.min(end, now));
+  if (end - start < DAY) return `24 hours until ${until}`;
+  return end - start > MOST_DAYS * DAY ? `${MOST_DAYS} days until ${until}` : undefined;
 }
 
 function hourlyWindow(window: TimeWindow): TimeWindow {

@@ -38,7 +38,7 @@ describe("insights", () => {
     expect(card.getByRole("heading", { name: "Typical posts" })).toBeTruthy();
   });
 
-  it("without a significant change no finding is shown", async () => {
+  it("no finding is shown without a significant change", async () => {
     fill();
     const { settled } = open("/?range=1h");
     await screen.findByRole("link", { name: /^Posts 1/ });
@@ -57,7 +57,7 @@ describe("insights", () => {
     expect(asked).toContain(`against_start=${iso(now - 30 * 60_000)}`);
   });
 
-  it("compare and topics name the change", async () => {
+  it("compare and topics views show the change", async () => {
     fill();
     state.world.topics.add("acme", "acme");
     state.world.topics.add("globex", "globex");

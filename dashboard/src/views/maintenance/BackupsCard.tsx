@@ -51,7 +51,7 @@ function Content({ list }: { list: BackupList }) {
   return (
     <div className="flex flex-col gap-3 text-sm">
       {list.running && <Progress progress={list.running} />}
-      {list.failed && <p role="alert">▼ The last backup failed: {asSentence(list.failed.reason)}</p>}
+      {list.failed && <p role="alert">▼ Error during the last backup: {asSentence(list.failed.reason)}</p>}
       {list.backups.length === 0 ? (
         <EmptyState title="No backups yet">
           <p>A backup is a copy of the database, made while the server runs.</p>

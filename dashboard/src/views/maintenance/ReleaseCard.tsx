@@ -2,7 +2,7 @@ import { type ReleaseNotes, useReleaseQuery } from "@/api/maintenance";
 import { Card } from "@/ui/Card";
 import { ErrorState, SkeletonRows } from "@/ui/states";
 
-/** The changes that are shown at first. */
+/** The number of changes that are shown at first. */
 const FIRST = 5;
 
 /** The version and its release notes. */

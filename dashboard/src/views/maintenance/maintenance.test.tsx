@@ -31,7 +31,19 @@ describe("maintenance", () => {
     expect(screen.getByRole<HTMLButtonElement>("button", { name: "Backing up" }).disabled).toBe(true);
   });
 
-  it("Postgres shows the command instead", async () => {
+  it("failed deletion of old backups is no failed backup", async () => {
+    const reason = "the backup is complete, but old ones remain: permission denied";
+    state.world.settings.backups = {
+      ...state.world.settings.backups,
+      failed: { name: "a", failed_at: "", reason },
+    };
+    open("/settings/maintenance");
+    const alert = await screen.findByRole("alert");
+    expect(alert.textContent).toContain("The backup is complete, but old ones remain");
+    expect(alert.textContent).not.toContain("backup failed");
+  });
+
+  it("Postgres shows a backup command instead of a button", async () => {
     state.world.settings.backups = {
       ...state.world.settings.backups,
       supported: false,

@@ -1,5 +1,5 @@
-import { screen, waitFor, within } from "@testing-library/react";
-import { describe, expect, it } from "vitest";
+import { cleanup, screen, waitFor, within } from "@testing-library/react";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { iso } from "@/testing/answer";
 import { open, serve } from "@/testing/app";
 import { eventOf, makePost } from "@/testing/world";
@@ -108,6 +108,21 @@ describe("overview", () => {
     expect(within(table).getAllByRole("row")).toHaveLength(16);
   });
 
+  it("picture is not offered while the table is shown", async () => {
+    fill();
+    const { user } = open("/?range=15m");
+    const picture = async () => {
+      await user.click(await screen.findByRole("button", { name: /^Copy as report/ }));
+      return screen.findByRole("menuitem", { name: /^Picture of the chart/ });
+    };
+    expect((await picture()).getAttribute("aria-disabled")).not.toBe("true");
+    await user.keyboard("{Escape}");
+    await user.click(screen.getByRole("button", { name: "Table" }));
+    const item = await picture();
+    expect(item.getAttribute("aria-disabled")).toBe("true");
+    expect(item.textContent).toContain("the chart is not shown");
+  });
+
   it("demo notice is shown until it is dismissed", async () => {
     state.world.components.push({ name: "source:synthetic", healthy: true, state: "connected" });
     const { user } = open("/");
@@ -132,6 +147,20 @@ describe("overview", () => {
     });
   });
 
+  it("editor can remove the demo, analyst cannot", async () => {
+    state.world.demo = { ...state.world.demo, state: "ready", planned: 20_000, stored: 20_000 };
+    const { accounts } = state.world;
+    accounts.enter(accounts.add("eve", "editor"));
+    open("/");
+    expect(await screen.findByRole("button", { name: "Remove demo data" })).toBeTruthy();
+    cleanup();
+    accounts.enter(accounts.add("ann", "analyst"));
+    const { settled } = open("/");
+    await screen.findByText(/These posts are made up/);
+    await settled();
+    expect(screen.queryByRole("button", { name: "Remove demo data" })).toBeNull();
+  });
+
   it("removal of the demo is offered when real posts arrive", async () => {
     state.world.demo = { ...state.world.demo, state: "ready", planned: 20_000, stored: 20_000 };
     fill();
@@ -148,6 +177,31 @@ describe("overview", () => {
     open("/");
     const day = await screen.findByRole("button", { name: "24 h" });
     await waitFor(() => expect(day.getAttribute("aria-pressed")).toBe("true"));
+  });
+
+  it("fitted range stays while the page is open", async () => {
+    vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"], shouldAdvanceTime: true });
+    onTestFinished(() => void vi.useRealTimers());
+    state.world.add(makePost({ id: "new", at: Date.now() - MINUTE }));
+    const { user, settled } = open("/");
+    const hour = await screen.findByRole("button", { name: "1 h" });
+    await card(/^Posts 1/);
+    await screen.findByText("Live", { selector: "[role=status]" });
+    await settled();
+    const asked = (part: string) => state.requests.filter((line) => line.includes(part)).length;
+    const before = asked("/api/sentiment/aggregate");
+    state.world.add(makePost({ id: "old", at: Date.now() - 300 * MINUTE }));
+    await vi.advanceTimersByTimeAsync(31_000);
+    await waitFor(() => expect(asked("/api/sentiment/aggregate")).toBeGreaterThan(before));
+    await settled();
+    expect(hour.getAttribute("aria-pressed")).toBe("true");
+    // A page that is opened later shows the same range, although the newest post is older than it.
+    vi.setSystemTime(Date.now() + 90 * MINUTE);
+    const [posts] = screen.getAllByRole("link", { name: "Posts" });
+    await user.click(posts as HTMLElement);
+    await screen.findByRole("img", { name: /^Posts over time/ });
+    await settled();
+    expect(state.requests.filter((line) => line.includes("period=hour"))).toEqual([]);
   });
 
   it("share of unscored posts is shown with languages and help", async () => {

@@ -12,10 +12,12 @@ import { menuItemClass, popupClass } from "@/ui/popup";
 interface ReportMenuProps {
   data: Comparison;
   findings: readonly string[];
+  /** Whether the chart is shown, so that its picture can be copied. */
+  hasChart: boolean;
 }
 
 /** Copies the view as a report: as Markdown, or its chart as a picture. */
-export function ReportMenu({ data, findings }: ReportMenuProps) {
+export function ReportMenu({ data, findings, hasChart }: ReportMenuProps) {
   const { search } = useView();
   const markdown = useMutation({
     mutationFn: () =>
@@ -40,8 +42,8 @@ export function ReportMenu({ data, findings }: ReportMenuProps) {
               <Menu.Item className={menuItemClass} onClick={() => markdown.mutate()}>
                 Markdown
               </Menu.Item>
-              <Menu.Item className={menuItemClass} onClick={() => picture.mutate()}>
-                Picture of the chart
+              <Menu.Item className={menuItemClass} disabled={!hasChart} onClick={() => picture.mutate()}>
+                {hasChart ? "Picture of the chart" : "Picture of the chart (the chart is not shown)"}
               </Menu.Item>
             </Menu.Popup>
           </Menu.Positioner>
@@ -54,7 +56,7 @@ export function ReportMenu({ data, findings }: ReportMenuProps) {
 /** Copies the chart, or downloads it where the browser cannot copy pictures. */
 async function copyPicture(): Promise<void> {
   const svg = document.querySelector<SVGSVGElement>("[data-report-chart] svg.recharts-surface");
-  if (!svg) throw new Error("show the chart first");
+  if (!svg) throw new Error("the chart is not in the page");
   const blob = await pictureOf(svg);
   if ("ClipboardItem" in window && typeof navigator.clipboard?.write === "function") {
     await navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]);

@@ -47,7 +47,13 @@ export function TrendCard({ state, alerts, findings }: TrendCardProps) {
         <span className="flex flex-wrap items-center gap-1 sm:gap-2">
           <ZoomOut window={state.window} />
           <AlertOnThis search={search} />
-          {state.data && <ReportMenu data={state.data} findings={findings} />}
+          {state.data && (
+            <ReportMenu
+              data={state.data}
+              findings={findings}
+              hasChart={shown !== "table" && state.data.now.all > 0}
+            />
+          )}
           <Choice label="Show as" value={shown} options={MODES} onChange={setShown} />
         </span>
       }

@@ -7,7 +7,7 @@ import { Button } from "@/ui/Button";
 import { Modal } from "@/ui/Drawer";
 import { Command } from "@/ui/states";
 
-/** The minimum share of the posts of a day, in percent, for which the notice is shown. */
+/** The notice is shown if at least this share of the posts of 24 hours, in percent, has no sentiment. */
 const WORTH_SAYING = 1;
 /** A model for short posts in many languages. */
 const MODEL = "cardiffnlp/twitter-xlm-roberta-base-sentiment";

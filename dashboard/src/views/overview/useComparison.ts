@@ -2,7 +2,7 @@ import { useMemo } from "react";
 import { countFilter, type Snapshot, useAggregateQuery } from "@/api/queries";
 import type { Aggregate } from "@/api/types";
 import { type Comparison, compare } from "@/lib/metrics";
-import { bucketLength, MINUTE, type TimeWindow, windowOf } from "@/lib/range";
+import { MINUTE, type TimeWindow, windowOf } from "@/lib/range";
 import { DEFAULT_RANGE, type RangeKey, type Search } from "@/lib/search";
 import { useNow } from "@/lib/useNow";
 import { useArrivals } from "@/live/LiveProvider";
@@ -14,8 +14,6 @@ export interface ComparisonState {
   /** The comparison for the chosen sentiment only, or for all posts if none is chosen. */
   chosen: Comparison | undefined;
   error: unknown;
-  /** Whether the data belongs to an earlier filter. */
-  stale: boolean;
   retry: () => void;
 }
 
@@ -41,7 +39,6 @@ export function useComparison(search: Search): ComparisonState {
     data: all,
     chosen: sentiment ? one : all,
     error: query.data ? null : (query.error ?? (narrow.data ? null : narrow.error)),
-    stale: query.isPlaceholderData && !isShifted(query.data?.answer.end_date, window),
     retry: () => {
       void query.refetch();
       if (sentiment) void narrow.refetch();
@@ -69,9 +66,4 @@ function useCompared(
 
 function nowWithin(window: TimeWindow): number {
   return window.live ? Date.now() : window.end;
-}
-
-/** Whether the earlier response has the same filter and is at most one bucket old. */
-function isShifted(end: string | undefined, window: TimeWindow): boolean {
-  return end !== undefined && Math.abs(window.end - Date.parse(end)) <= bucketLength(window.period);
 }

@@ -20,8 +20,8 @@ export function InviteLink({ user, onDone }: { user: User; onDone: () => void })
   return (
     <form onSubmit={save.submit} className="flex flex-col gap-4 text-sm">
       <p>
-        With the link, <bdi className="font-medium">{user.name}</bdi> chooses a new password. It replaces
-        earlier links.
+        With the link, <bdi className="font-medium">{user.name}</bdi> chooses a new password. The link
+        replaces earlier links.
         {user.has_password && " The current password works until the link is used."}
       </p>
       <FormError error={save.error} fields={[]} />

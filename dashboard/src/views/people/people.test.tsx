@@ -51,7 +51,7 @@ describe("people", () => {
     await user.click(screen.getByText("Show more people"));
     await waitFor(() => expect(people()).toBe(104));
     expect(screen.queryByText("Show more people")).toBeNull();
-    // The own device has no button.
+    // The current device has no button.
     expect(devices()).toBe(99);
     await user.click(screen.getByText("Show more devices"));
     await waitFor(() => expect(devices()).toBe(103));
@@ -141,7 +141,7 @@ describe("own account", () => {
 describe("roles", () => {
   beforeEach(() => state.world.accounts.enter(state.world.accounts.add("vera", "viewer")));
 
-  it("viewer sees who they are and signs out", async () => {
+  it("viewer sees own name and role and signs out", async () => {
     const { user, url } = open("/topics");
     await user.click(await screen.findByRole("button", { name: "Account of vera" }));
     expect((await screen.findByRole("menu")).textContent).toMatch(/Signed in as vera.*Viewer/);
@@ -157,7 +157,7 @@ describe("roles", () => {
     ["/alerts/silences", "silences"],
     ["/alerts/receivers", "receivers"],
     ["/alerts/routes", "routes"],
-  ])("viewer gets no changes offered at %s", async (path, what) => {
+  ])("viewer sees no buttons for changes at %s", async (path, what) => {
     state.world.feeds.push(makeFeed("blog"));
     state.world.topics.add("trains", "train");
     state.world.rules.add({ name: "Anger" });

@@ -6,7 +6,7 @@ import { open, serve } from "@/testing/app";
 
 const { state } = serve();
 
-/** Requests without a session are refused, as the server does. */
+/** Refuses requests without a session, like the server. */
 beforeEach(() => {
   state.intercept = ({ method }, { pathname }) => {
     const isOpen = ["/api/session", "/api/setup", "/api/invitation", "/api/sign-in"].includes(pathname);

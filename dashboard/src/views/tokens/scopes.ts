@@ -4,7 +4,7 @@ import type { Scope } from "@/api/types";
 export const SCOPES: readonly { scope: Scope; name: string; about: string }[] = [
   { scope: "read", name: "Read", about: "all data, analysis and live events" },
   { scope: "write", name: "Send posts", about: "and nothing else" },
-  { scope: "respond", name: "Respond", about: "acknowledge alerts, set silences and correct labels" },
+  { scope: "respond", name: "Respond", about: "acknowledge alerts and set silences" },
   { scope: "edit", name: "Edit", about: "topics, sources, rules and receivers" },
   { scope: "admin", name: "Administer", about: "people, tokens, settings and deletion of posts" },
 ];

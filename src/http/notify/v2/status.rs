@@ -34,7 +34,7 @@ pub struct ClusterStatus {
     peers: [&'static str; 0],
 }
 
-/// `version` is the version of the API, `revision` the version of SentiStream.
+/// `version` is the version of Alertmanager whose API is served, `revision` the version of SentiStream.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VersionInfo {

@@ -66,7 +66,7 @@ async fn work_resumes_after_redis_was_frozen() {
     server.thaw();
     eventually("the stream is available again", || async { stream.ping().await.ok() }).await;
 
-    // Redis executes reads whose callers have timed out. No consumer processes the entries of such reads.
+    // Redis executes reads whose callers have timed out. No consumer processes the entries of these reads.
     let lost = eventually("p1 is delivered", || async {
         let mut entries = stream.claim(&me, 10, NO_WAIT).await.ok()?;
         entries.extend(other.rescue(&you, 10).await.unwrap());

@@ -53,8 +53,8 @@ async fn resolved_alert_is_not_reported_after_a_failed_notification(setup: Setup
     harness.resolve("mood", "web").await;
     harness.fire("other", "web").await;
     harness.advance(5 * MINUTE);
-    // The receiver works again. It gets the alert `other`. It gets no resolution of `mood`, because the notification
-    // that `mood` fires failed.
+    // The receiver works again and gets the alert `other`. It is not notified that `mood` is resolved, because it was
+    // never notified that `mood` fires.
     assert_eq!(harness.message(2).await["groupLabels"]["alertname"], "other");
     harness.settled().await;
     assert_eq!(harness.hook.requests().len(), 2);

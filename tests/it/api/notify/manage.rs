@@ -10,7 +10,7 @@ use super::MINUTE;
 use super::harness::Harness;
 
 cases!(
-    secrets_are_written_and_never_read,
+    secrets_are_stored_and_never_returned,
     changes_need_the_current_version,
     validation_errors_name_their_fields,
     configured_objects_are_read_only,
@@ -18,7 +18,7 @@ cases!(
     child_route_inherits_undefined_fields,
 );
 
-async fn secrets_are_written_and_never_read(setup: Setup) {
+async fn secrets_are_stored_and_never_returned(setup: Setup) {
     let harness = Harness::start(setup).await;
     let webhook = |url: &str, secrets: Value| json!({"name": "hook", "channel": {"kind": "webhook", "url": url}, "secrets": secrets});
     let url = harness.hook.url();

@@ -19,7 +19,8 @@ pub struct Instance {
     /// The event time at which the state began.
     pub since: Timestamp,
     /// The event time at which the condition began to hold, in the states pending, firing and recovering; otherwise
-    /// `None`. Baselines exclude counts after this time.
+    /// `None`. Baselines exclude the counts of the window that ended at this time and all later counts, for at most a
+    /// day.
     pub began: Option<Timestamp>,
     /// The event time of the last evaluation.
     pub evaluated_at: Timestamp,
@@ -31,7 +32,7 @@ pub struct Instance {
     pub threshold: f64,
     /// The severity of the rule. An open alert keeps the severity that it opened with.
     pub severity: Severity,
-    /// `alertname`, `severity`, `kind`, `rule_id`, the labels of its group (such as `source`), and the rule's own
+    /// `alertname`, `severity`, `kind`, `rule_id`, the labels of the series (such as `source`), and the rule's own
     /// labels.
     pub labels: Labels,
     /// The rule's annotations with filled placeholders.
@@ -40,7 +41,7 @@ pub struct Instance {
     pub reason: Option<String>,
 }
 
-/// A change of an instance's state: a row of `alert_transitions`.
+/// A change of the state of a series: a row of `alert_transitions`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Transition {
     /// The id of the transition. Later transitions have higher ids, also across rules.
@@ -67,7 +68,7 @@ pub struct Transition {
     pub threshold: f64,
     /// The severity of the rule. An open alert keeps the severity that it opened with.
     pub severity: Severity,
-    /// `alertname`, `severity`, `kind`, `rule_id`, the labels of its group (such as `source`), and the rule's own
+    /// `alertname`, `severity`, `kind`, `rule_id`, the labels of the series (such as `source`), and the rule's own
     /// labels.
     pub labels: Labels,
     /// The rule's annotations with filled placeholders.

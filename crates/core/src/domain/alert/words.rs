@@ -107,13 +107,13 @@ words! {
         Normal = "normal",
         /// The condition holds, but for less time than the rule's `for`. No alert is open yet.
         Pending = "pending",
-        /// The alert is open: the condition holds, the value has not crossed the recovery threshold yet, or the rule
-        /// cannot be evaluated.
+        /// The alert is open: the condition holds, the value has not crossed the recovery threshold yet, or the window
+        /// cannot be evaluated (an error, downtime, or no posts with `no_data` set to `keep`).
         Firing = "firing",
         /// The alert is open. The condition has stopped holding, but for less time than `keep_firing_for`.
         Recovering = "recovering",
-        /// The value cannot be computed, because the window has no posts that the rule counts, or there is too little
-        /// history for a baseline. No alert is open.
+        /// The value cannot be computed, because the window has no posts that the rule counts, there is too little
+        /// history for a baseline, or a shift has no earlier posts to compare with. No alert is open.
         NoData = "no_data",
         /// The posts could not be counted, and no alert is open.
         Error = "error",

@@ -92,8 +92,9 @@ fn of_timing(timing: &MuteTiming) -> Value {
     json!({"name": timing.name, "time_intervals": intervals})
 }
 
-/// Converts an interval. Alertmanager has no intervals across midnight, so an interval across midnight becomes two. The
-/// second one is on the next weekdays, but on the same days of the month, which cannot always be shifted by one day.
+/// Converts an interval. Alertmanager has no intervals across midnight, so an interval across midnight becomes two. In
+/// the second one, the weekdays are shifted by one day. The dates are not shifted, because for a day such as the last
+/// of a month this is not possible.
 fn of_interval(interval: &MuteInterval, zone: &str) -> Vec<Value> {
     let part = |from: &str, to: &str, weekdays: Vec<&str>| {
         let mut fields = Map::new();

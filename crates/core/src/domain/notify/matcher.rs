@@ -88,7 +88,7 @@ pub enum MatcherError {
         /// The error of the regex parser.
         source: Box<regex::Error>,
     },
-    /// The text has no operator.
+    /// The text has no operator or no label, or a quote is not closed.
     #[error("{0:?} is not a matcher such as severity=\"critical\" or source=~\"web|reddit\"")]
     Syntax(String),
 }
@@ -136,7 +136,7 @@ impl Matcher {
     /// Parses `severity="critical"` or `source=~"web|reddit"`. The quotes are optional.
     ///
     /// # Errors
-    /// When the text has no operator, or the value is invalid.
+    /// When the text has no operator or no label, a quote is not closed, or the value is invalid.
     pub fn parse(text: &str) -> Result<Self, MatcherError> {
         let syntax = || MatcherError::Syntax(text.to_owned());
         let at = text.find(['=', '!']).ok_or_else(syntax)?;

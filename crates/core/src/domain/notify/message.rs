@@ -55,7 +55,7 @@ pub struct Message {
     pub alerts: Vec<MessageAlert>,
 }
 
-/// An alert in a [`Message`].
+/// An alert of a message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageAlert {

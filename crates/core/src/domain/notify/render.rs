@@ -10,7 +10,7 @@ mod tests;
 use serde_json::{Value, json};
 
 use super::template::{TemplateError, render_template};
-use super::text::{one_line, title};
+use super::text::{left_out, one_line, title};
 use super::{Channel, Message, Templates};
 use crate::domain::Timestamp;
 
@@ -77,21 +77,17 @@ fn cut(text: &str, chars: usize) -> String {
     }
 }
 
-/// Joins `pieces` while the result has at most `chars` characters.
-fn join_within(pieces: impl IntoIterator<Item = String>, chars: usize) -> String {
-    let mut text = String::new();
-    let mut length = 0;
-    for piece in pieces {
-        length += piece.chars().count() + 2;
-        if length > chars {
-            break;
-        }
-        if !text.is_empty() {
-            text.push_str("\n\n");
-        }
-        text.push_str(&piece);
-    }
-    text
+/// Joins the first `parts` that fit, at least one, and the end, which `end` returns for the number of joined parts.
+fn join_fitting(parts: &[String], end: impl Fn(usize) -> Option<String>, fits: impl Fn(&str) -> bool) -> String {
+    let joined = |shown: usize| parts.iter().take(shown).cloned().chain(end(shown)).collect::<Vec<_>>().join("\n\n");
+    let shown = (2..=parts.len()).take_while(|shown| fits(&joined(*shown))).last().unwrap_or(1);
+    joined(shown)
+}
+
+/// How many alerts a text with `shown` alerts leaves out, in words. The text of a template may show all alerts of the
+/// message.
+fn more(message: &Message, texts: &Texts, shown: usize) -> Option<String> {
+    left_out(message, if texts.body.is_some() { message.alerts.len() } else { shown })
 }
 
 /// Escapes the three characters that are reserved in HTML, Slack and Telegram.

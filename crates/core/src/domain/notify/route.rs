@@ -59,7 +59,8 @@ pub struct Route {
     #[schema(value_type = String, example = "5min")]
     pub group_interval: HumanDuration,
     /// The time after which a notification is repeated while any of its alerts fires and is not acknowledged: at least
-    /// `group_interval`, and at most 31d. Default: inherited; 4h if no route above defines the setting.
+    /// `group_interval`, and at most 31d. Receivers of the kind `alertmanager` also get repeated notifications of
+    /// acknowledged alerts. Default: inherited; 4h if no route above defines the setting.
     #[serde(default = "default_repeat")]
     #[schema(value_type = String, example = "4h")]
     pub repeat_interval: HumanDuration,

@@ -80,7 +80,7 @@ fn outputs_of_every_architecture_equal_the_reference() {
 }
 
 #[test]
-fn fused_encoder_supports_wide_architectures() {
+fn fused_encoder_supports_widths_that_are_multiples_of_16() {
     for (name, fits) in [("bert", true), ("roberta", true), ("xlm-roberta", false)] {
         let loaded = load(name);
         assert_eq!(FusedEncoder::fits(&loaded.spec.shape), fits, "{name}");

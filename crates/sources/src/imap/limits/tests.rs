@@ -35,7 +35,7 @@ fn literals_of_fetch_and_list_are_skipped() {
 }
 
 #[test]
-fn literal_that_the_parser_may_not_see_is_refused() {
+fn unexpected_literals_and_line_breaks_are_refused() {
     let tag = "a".repeat(40);
     for line in [
         "* OK hello {131072}\r\n",

@@ -92,8 +92,8 @@ impl Store {
         Ok(newest.first().map(|at| at.0))
     }
 
-    /// The times since `start` in which the alerts role was not running, in ascending order. The time before its first
-    /// run is not included.
+    /// The gaps between the recorded running times ([`Self::observe`]) that end after `start`, in ascending order. The
+    /// time before the first run of the alerts role is not a gap.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.

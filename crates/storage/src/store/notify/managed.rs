@@ -1,5 +1,5 @@
 //! Receivers, routes, silences, inhibition rules, mute timings and added sources. Their tables have the same layout. A
-//! change of an object can require the version of the object.
+//! change can require that its object has a certain version.
 
 mod check;
 mod row;

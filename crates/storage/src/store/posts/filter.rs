@@ -39,21 +39,27 @@ impl PostFilter {
     /// Whether the number of matches can be read from the totals: only topic, source, sentiment and emotion are
     /// filtered.
     pub fn is_counted(&self) -> bool {
-        let rolled_up = Self {
+        *self == Self { start: None, end: None, ..self.widened() }
+    }
+
+    /// The tables from which the counts over time can be read.
+    pub fn counted_from(&self) -> CountedFrom {
+        if *self == self.widened() { CountedFrom::Rollups } else { CountedFrom::Posts }
+    }
+
+    /// The filter without the conditions that rollups cannot answer. It selects at least the posts that this filter
+    /// selects.
+    pub(in crate::store) fn widened(&self) -> Self {
+        Self {
             topic: self.topic,
             sentiment_of: self.sentiment_of,
             source: self.source.clone(),
             sentiment: self.sentiment,
             emotion: self.emotion,
+            start: self.start,
+            end: self.end,
             ..Self::default()
-        };
-        *self == rolled_up
-    }
-
-    /// The tables from which the counts over time can be read.
-    pub fn counted_from(&self) -> CountedFrom {
-        let any_time = Self { start: None, end: None, ..self.clone() };
-        if any_time.is_counted() { CountedFrom::Rollups } else { CountedFrom::Posts }
+        }
     }
 
     /// The conditions of the filter that rollups can answer.

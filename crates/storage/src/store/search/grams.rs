@@ -6,8 +6,10 @@
 //! neighbour. A word of medium length is also one gram as a whole, so that the texts of most posts with the word need
 //! not be searched.
 
-/// The number of characters of a gram in most scripts. Any part of a word with at least this length can be searched.
+/// The number of characters of a gram in most scripts.
 pub const WIDTH: usize = 3;
+/// The minimum length of a part of a word that the index can find in most scripts. Single characters that are not ASCII
+/// letters can also be found.
 pub const SHORTEST: usize = 2;
 /// The number of characters of a gram in scripts without spaces between words.
 pub const DENSE: usize = 2;

@@ -55,7 +55,7 @@ impl Indexed<'_> {
     /// Builds the index again from all entries. This is needed if an earlier version or another program has written to
     /// the stream.
     async fn rebuild(&self) -> Result<(), StreamError> {
-        tracing::info!(stream = self.key, "rebuilding the index of posts");
+        tracing::info!(stream = self.key, "post index incomplete, rebuilding it");
         let mut from = "-".to_owned();
         loop {
             let last = reply::text(Some(self.eval(INDEX_POSTS, vec![from.into(), PAGE.into()]).await?))?;

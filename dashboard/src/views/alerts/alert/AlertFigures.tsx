@@ -4,7 +4,7 @@ import { sentence } from "@/lib/labels";
 import { useNow } from "@/lib/useNow";
 import { MoodBar } from "../../topics/MoodBar";
 import { spanText } from "../timeText";
-import { isActive, kindOf, lasted, valueText } from "../words";
+import { isActive, kindOf, lasted, thresholdText, valueText } from "../words";
 import type { Details } from "./details";
 
 interface Figure {
@@ -81,7 +81,7 @@ function currentOf(alert: AlertDetail, current: number): Figure {
   return { title: "Now", value: valueText(kind, current), note: limitText(alert) };
 }
 
-/** The largest value of a resolved alert, with the limit. */
+/** The most extreme value of a resolved alert, with the limit. */
 function peakOf(alert: AlertDetail, { peak }: Details): Figure {
   const kind = kindOf(alert);
   if (kind === "absence") return noPosts(alert);
@@ -97,7 +97,7 @@ function noPosts({ window_start, window_end }: AlertDetail): Figure {
 /** The limit, and the value at firing from the timeline, because `actual_value` changes while the alert fires. */
 function limitText(alert: AlertDetail): string {
   const kind = kindOf(alert);
-  const limit = `limit ${valueText(kind, alert.threshold_value)}`;
+  const limit = `limit ${thresholdText(kind, alert.threshold_value)}`;
   const fired = alert.timeline
     .filter(({ to_state, value }) => to_state === "firing" && value != null)
     .sort((a, b) => a.at.localeCompare(b.at))[0]?.value;

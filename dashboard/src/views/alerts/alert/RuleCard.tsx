@@ -5,7 +5,7 @@ import { sentence } from "@/lib/labels";
 import { buttonClass } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { ruleSentence } from "../rules/ruleWords";
-import { valueText } from "../words";
+import { thresholdText } from "../words";
 
 /** The current version of the alert's rule. */
 export function RuleCard({ rule }: { rule: Rule }) {
@@ -45,7 +45,10 @@ function factsOf(rule: Rule): [string, string][] {
     ["Compared with", rule.baseline_window ? `${spaced(rule.baseline_window)} before` : null],
     ["Minimum posts", count(rule.min_posts)],
     ["Wait before alerting", rule.for === "0s" ? "none" : spaced(rule.for)],
-    ["Resolves at", rule.recovery_threshold == null ? null : valueText(rule.kind, rule.recovery_threshold)],
+    [
+      "Resolves at",
+      rule.recovery_threshold == null ? null : thresholdText(rule.kind, rule.recovery_threshold),
+    ],
     ["Wait before resolving", rule.keep_firing_for === "0s" ? "none" : spaced(rule.keep_firing_for)],
     ["Maximum p-value", rule.significance == null ? null : String(rule.significance)],
     ["Check every", spaced(rule.interval)],

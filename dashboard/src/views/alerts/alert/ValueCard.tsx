@@ -74,7 +74,7 @@ function Course({ alert, rule, shown }: { alert: AlertDetail; rule: Rule; shown:
   }
   return (
     <TrackFigure
-      kind={rule.kind}
+      rule={rule}
       track={track}
       firings={[{ fired_at: alert.triggered_at, resolved_at: alert.resolved_at ?? null }]}
       threshold={rule.kind === "absence" ? undefined : alert.threshold_value}

@@ -75,9 +75,12 @@ describe("alert details", () => {
     const old = { ...alert, details: {} };
     expect(evidence(old)).toMatchObject({ source: "web", sentiment: "negative", from: alert.window_start });
     expect(measured(alert)).toBe("60.0%, limit 50.0%");
-    expect(measured({ ...alert, labels: { kind: "shift" }, threshold_value: 0.15 })).toBe(
-      "+60.0 pp, limit +15.0 pp",
-    );
+  });
+
+  it("limit of a shift has no sign in either direction", () => {
+    const alert = { ...fire(), labels: { kind: "shift" }, threshold_value: 0.15 };
+    expect(measured(alert, 0.2)).toBe("+20.0 pp, limit 15 pp");
+    expect(measured(alert, -0.2)).toBe("−20.0 pp, limit 15 pp");
   });
 });
 
@@ -115,7 +118,7 @@ describe("alert page", () => {
     );
   });
 
-  it("acknowledge takes one click and a note can be added", async () => {
+  it("alert is acknowledged by one click and a note is added", async () => {
     fire();
     const { user } = open("/alerts/7");
     await user.click(await first("button", "Acknowledge"));

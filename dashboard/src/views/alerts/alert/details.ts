@@ -8,7 +8,7 @@ export interface Details {
   total: number | null;
   baseline: number | null;
   pValue: number | null;
-  /** The largest value so far. */
+  /** The most extreme value so far: the largest, or the smallest if the rule fires below its limit. */
   peak: number | null;
   usual: { level: number; spread: number } | null;
   terms: Term[];

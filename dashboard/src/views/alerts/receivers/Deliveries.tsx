@@ -45,8 +45,8 @@ export function Deliveries({ alert }: { alert?: number }) {
         <EmptyState title={alert === undefined ? "No notifications yet" : "No notifications sent"}>
           {alert !== undefined && (
             <p>
-              No route matches this alert, or the alert is suppressed, waits for its first message, or was
-              resolved before that message.{" "}
+              No route matches this alert, the alert is suppressed, or its first message is not due yet. An
+              alert that resolves before its first message sends none.{" "}
               <Link to="/alerts/routes" className="text-text underline underline-offset-2">
                 View routes
               </Link>

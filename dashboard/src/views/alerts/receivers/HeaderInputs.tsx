@@ -10,7 +10,7 @@ interface HeaderInputsProps {
 
 /** The headers of a webhook whose values are visible. */
 export function HeaderInputs({ headers, onChange, error }: HeaderInputsProps) {
-  // The text is kept as it is typed, because a line without a name is not a header yet.
+  // The text is kept as it is typed. Converting the headers back to text would change incomplete lines.
   const [text, setText] = useState(() => textOf(headers));
   const type = (typed: string) => {
     setText(typed);

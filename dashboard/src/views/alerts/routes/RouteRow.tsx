@@ -65,7 +65,7 @@ export function RouteRow({ route, depth, deadEnd, onEdit }: RouteRowProps) {
           <div className="flex flex-wrap gap-2">
             <EditRemove
               name={route.name}
-              text="A route with child routes cannot be removed. Its alerts use the next matching route or the parent route. Alerts without a route appear on the dashboard only."
+              text="A route with child routes cannot be removed. The alerts of a removed route use the next matching route or the parent route. Alerts without a route appear on the dashboard only."
               remove={remove}
               onEdit={onEdit}
             />

@@ -192,7 +192,7 @@ describe("inhibition rules", () => {
     expect(await screen.findByText("No inhibition rules")).toBeTruthy();
   });
 
-  it("inhibition form explains the mode of the first alert", async () => {
+  it("inhibition form changes its labels with the mode", async () => {
     const { user } = open("/alerts/routes");
     await user.click(await screen.findByRole("button", { name: "Add inhibition rule" }));
     const form = within(await screen.findByRole("dialog", { name: "Add inhibition rule" }));

@@ -84,7 +84,7 @@ function Result({ result, rule, shown }: { result: Backtest; rule: RuleDraft; sh
           </div>
         ) : (
           <TrackFigure
-            kind={rule.kind}
+            rule={rule}
             track={track}
             firings={firings.filter(({ scope }) => scope === track.scope)}
             threshold={rule.threshold ?? undefined}

@@ -60,7 +60,7 @@ export function ConditionInputs({ draft, onChange, error }: InputsProps) {
             </Field>
           )}
           <NumberField
-            label={asks.percent ? "Limit, in percent" : UNITS[draft.kind]}
+            label={asks.percent ? withUnit("Limit", draft.kind) : UNITS[draft.kind]}
             value={draft.threshold}
             onChange={(threshold) => onChange({ threshold })}
             error={fieldError(error, "threshold")}
@@ -88,7 +88,7 @@ export function AdvancedConditionInputs({ draft, onChange, error }: InputsProps)
         />
       )}
       <NumberField
-        label={asks.percent ? "Resolve threshold (%)" : "Resolves at"}
+        label={withUnit("Resolves at", draft.kind)}
         hint="Default: the limit"
         value={draft.recovery}
         onChange={(recovery) => onChange({ recovery })}
@@ -96,6 +96,12 @@ export function AdvancedConditionInputs({ draft, onChange, error }: InputsProps)
       />
     </div>
   );
+}
+
+/** A label with the unit of a share or of a difference of shares. */
+function withUnit(label: string, kind: InputsProps["draft"]["kind"]): string {
+  if (kind === "shift") return `${label}, in percentage points`;
+  return kind === "share" ? `${label}, in percent` : label;
 }
 
 /** The initial limit of each kind. */

@@ -56,11 +56,11 @@ function minPostsHint(kind: Draft["kind"]): string {
     case "volume":
       return "Has no effect on this metric";
     case "spike":
-      return "Don't alert with fewer of the posts to count";
+      return "Don't alert with fewer counted posts in the window";
     case "shift":
-      return "Don't alert with fewer, also in the period before";
+      return "Don't alert with fewer posts in the window or in the period before";
     default:
-      return "Don't alert below this";
+      return "Don't alert with fewer posts in the window";
   }
 }
 

@@ -18,7 +18,7 @@ export function ShownChoice({ shown, onChange }: { shown: Shown; onChange: (show
 }
 
 interface TrackFigureProps {
-  kind: RuleDraft["kind"];
+  rule: Pick<RuleDraft, "kind" | "direction">;
   track: BacktestTrack;
   firings: readonly Pick<Firing, "fired_at" | "resolved_at">[];
   threshold: number | undefined;
@@ -26,14 +26,17 @@ interface TrackFigureProps {
 }
 
 /** The values of a rule with its limit and its alerts. */
-export function TrackFigure({ kind, track, firings, threshold, shown }: TrackFigureProps) {
+export function TrackFigure({ rule, track, firings, threshold, shown }: TrackFigureProps) {
+  const { kind, direction } = rule;
+  // The values of a falling share are negative, but the threshold of a shift has no sign.
+  const isNegative = kind === "shift" && direction === "below";
   if (shown === "table") return <TrackTable kind={kind} track={track} />;
   return (
     <BacktestChart
       kind={kind}
       track={track}
       firings={firings}
-      threshold={threshold}
+      threshold={isNegative && threshold !== undefined ? -threshold : threshold}
       text={(value) => valueText(kind, value)}
       axisText={(value) => axisText(kind, value)}
     />

@@ -38,7 +38,7 @@ describe("rule draft", () => {
     expect(ruleOf(draft)).toEqual(written);
   });
 
-  it("fields that the form does not show are kept", () => {
+  it("counting fields and unknown fields are kept", () => {
     const kept = {
       distinct: "texts",
       min_authors: 3,

@@ -11,7 +11,7 @@ export interface Draft {
   threshold: string;
   /** Empty means the default of the kind. */
   significance: string;
-  /** The length of the baseline window. Empty means 12 windows. */
+  /** The length of the baseline window. Empty means 12 windows, at most a day. */
   baselineWindow: string;
   scopeKind: ScopeKind;
   scopeName: string;
@@ -47,7 +47,7 @@ export interface InputsProps {
 
 export type ScopeKind = "all" | "source" | "author" | "topic" | "text";
 
-/** Kinds whose threshold is a share, shown in percent. */
+/** Kinds whose threshold is a share or a difference of shares, shown in percent or percentage points. */
 const IN_PERCENT: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "shift"]);
 const DIRECTED: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "volume", "shift"]);
 const TESTED: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "ratio", "shift"]);

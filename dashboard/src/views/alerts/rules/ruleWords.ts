@@ -1,5 +1,5 @@
 import type { RuleDraft } from "@/api/types";
-import { percent, spaced } from "@/lib/format";
+import { decimal, percent, spaced } from "@/lib/format";
 import { EMOTIONS, SENTIMENTS, sentence } from "@/lib/labels";
 import { inScope } from "../words";
 
@@ -46,7 +46,7 @@ function conditionText({ kind, of, direction, threshold }: RuleDraft): string {
     case "spike":
       return `Number of ${posts} more than ${limit} standard deviations above usual`;
     case "shift":
-      return `Share of ${posts} ${direction === "below" ? "falls" : "rises"} by more than ${percent(limit * 100)}`;
+      return `Share of ${posts} ${direction === "below" ? "falls" : "rises"} by more than ${decimal(limit * 100)} percentage points`;
     case "absence":
       return "No posts";
   }

@@ -41,7 +41,7 @@ export function SilenceRow({ silence, now, onEdit }: SilenceRowProps) {
               text={
                 silence.state === "pending"
                   ? "The silence is deleted before it starts."
-                  : "Matching alerts send notifications again, unless they are suppressed otherwise."
+                  : "Matching alerts send notifications again, unless something else suppresses them."
               }
               pending={end.isPending}
               error={end.error}

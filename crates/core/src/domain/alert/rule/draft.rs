@@ -88,8 +88,9 @@ pub struct RuleDraft {
     /// How long the condition must not hold before the alert is resolved, up to a day. Default: 0s.
     #[schema(value_type = String, example = "5min")]
     pub keep_firing_for: HumanDuration,
-    /// The value that must be crossed before a firing alert starts to recover: at most the threshold; at least the
-    /// threshold if `direction` is `below`. Not for a rule of the kind `absence`. Default: the threshold.
+    /// The value that must be crossed before a firing alert starts to recover: at most the threshold; for a share or a
+    /// volume with the direction `below`, at least the threshold. Not for a rule of the kind `absence`. Default: the
+    /// threshold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovery_threshold: Option<f64>,
     /// The severity of the rule's alerts. Default: `warning`.

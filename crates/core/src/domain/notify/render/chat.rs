@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::incident::{self, Severity};
-use super::{CHAT_ALERTS, Texts, cut, escape, escape_attribute, join_within};
-use crate::domain::notify::text::{self, byline, left_out, name_of, sentence, values};
+use super::{CHAT_ALERTS, Texts, cut, escape, escape_attribute, join_fitting, more};
+use crate::domain::notify::text::{self, byline, name_of, sentence, values};
 use crate::domain::notify::{Message, MessageAlert, Status};
 
 /// The maximum number of characters in the text of a card. A Teams message may have 28 KB.
@@ -18,7 +18,8 @@ const DISCORD_DESCRIPTION: usize = 4_000;
 const DISCORD_TOTAL: usize = 5_500;
 /// Telegram accepts 4,096 characters.
 const TELEGRAM_CHARS: usize = 3_900;
-/// ntfy converts longer messages to attachments: <https://docs.ntfy.sh/publish/#limitations>.
+/// ntfy converts messages of more than 4,096 bytes to attachments: <https://docs.ntfy.sh/publish/#limitations>. The
+/// number of omitted alerts needs at most 40 more bytes.
 const NTFY_BYTES: usize = 3_900;
 
 /// The payload of a Teams workflow with the trigger "When a Teams webhook request is received": an adaptive card
@@ -37,7 +38,7 @@ pub fn teams(message: &Message, texts: &Texts) -> Value {
             body.extend(message.alerts.iter().take(CHAT_ALERTS).map(|alert| block(&cut(&markdown(alert), limit))));
         }
     }
-    if let Some(more) = left_out(message, CHAT_ALERTS) {
+    if let Some(more) = more(message, texts, CHAT_ALERTS) {
         body.push(block(&more));
     }
     let action = |title: &str, url: &str| json!({"type": "Action.OpenUrl", "title": title, "url": url});
@@ -70,7 +71,7 @@ pub fn teams(message: &Message, texts: &Texts) -> Value {
 pub fn discord(message: &Message, texts: &Texts) -> Value {
     let color = |status| if status == Status::Firing { 0x00b4_2318 } else { 0x0006_7647 };
     let content = cut(&texts.title, 2_000);
-    let embeds = match &texts.body {
+    let mut embeds = match &texts.body {
         Some(text) => vec![json!({"description": cut(text, DISCORD_DESCRIPTION), "color": color(message.status)})],
         None => {
             let shown = message.alerts.len().clamp(1, CHAT_ALERTS);
@@ -86,19 +87,22 @@ pub fn discord(message: &Message, texts: &Texts) -> Value {
             message.alerts.iter().take(CHAT_ALERTS).map(embed).collect()
         }
     };
+    if let Some((last, more)) = embeds.last_mut().zip(more(message, texts, CHAT_ALERTS)) {
+        last["footer"] = json!({"text": more});
+    }
     json!({"content": content, "embeds": embeds, "allowed_mentions": {"parse": []}})
 }
 
 /// The payload of Telegram's `sendMessage` (<https://core.telegram.org/bots/api#sendmessage>).
 pub fn telegram(message: &Message, texts: &Texts) -> Value {
     let heading = format!("<b>{}</b>", escape(&cut(&texts.title, 300)));
-    let text = match &texts.body {
-        Some(body) => join_within([heading, escape(&cut(body, TELEGRAM_CHARS / 2))], TELEGRAM_CHARS),
-        None => {
-            let alerts = message.alerts.iter().take(CHAT_ALERTS).map(telegram_alert);
-            join_within([heading].into_iter().chain(alerts).chain(left_out(message, CHAT_ALERTS)), TELEGRAM_CHARS)
-        }
-    };
+    let mut parts = vec![heading];
+    match &texts.body {
+        Some(body) => parts.push(escape(&cut(body, TELEGRAM_CHARS / 2))),
+        None => parts.extend(message.alerts.iter().take(CHAT_ALERTS).map(telegram_alert)),
+    }
+    let end = |parts: usize| more(message, texts, parts - 1);
+    let text = join_fitting(&parts, end, |text| text.chars().count() <= TELEGRAM_CHARS);
     json!({"text": text, "parse_mode": "HTML", "link_preview_options": {"is_disabled": true}})
 }
 
@@ -127,12 +131,11 @@ fn telegram_alert(alert: &MessageAlert) -> String {
 
 /// The payload of ntfy's "publish as JSON" (<https://docs.ntfy.sh/publish/#publish-as-json>).
 pub fn ntfy(message: &Message, texts: &Texts, topic: &str) -> Value {
-    let default = || message.alerts.iter().map(text::of_alert).collect::<Vec<_>>().join("\n");
-    let text = texts.body.clone().unwrap_or_else(default);
-    let mut end = text.len().min(NTFY_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
+    let parts: Vec<String> = match &texts.body {
+        Some(body) => vec![cut_bytes(body).to_owned()],
+        None => message.alerts.iter().map(|alert| cut_bytes(text::of_alert(alert).trim_end()).to_owned()).collect(),
+    };
+    let text = join_fitting(&parts, |shown| more(message, texts, shown), |text| text.len() <= NTFY_BYTES);
     let (priority, tag) = match (message.status, incident::severity(message)) {
         (Status::Resolved, _) => (3, "white_check_mark"),
         (Status::Firing, Severity::Critical) => (5, "rotating_light"),
@@ -147,9 +150,18 @@ pub fn ntfy(message: &Message, texts: &Texts, topic: &str) -> Value {
         actions.extend((message.status == Status::Firing).then(|| view("Silence", &details.silence_url)));
     }
     json!({
-        "topic": topic, "title": cut(&texts.title, 200), "message": &text[..end], "priority": priority, "tags": [tag],
+        "topic": topic, "title": cut(&texts.title, 200), "message": text, "priority": priority, "tags": [tag],
         "click": first.map_or(message.external_url.as_str(), |alert| alert.generator_url.as_str()), "actions": actions,
     })
+}
+
+/// The first [`NTFY_BYTES`] bytes of `text`.
+fn cut_bytes(text: &str) -> &str {
+    let mut end = text.len().min(NTFY_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// An alert in the Markdown that both Teams and Discord support.

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{CHAT_ALERTS, Texts, cut, escape, join_within};
-use crate::domain::notify::text::{byline, left_out, name_of, sentence, values};
+use super::{CHAT_ALERTS, Texts, cut, escape, join_fitting, more};
+use crate::domain::notify::text::{byline, name_of, sentence, values};
 use crate::domain::notify::{Message, MessageAlert, Status};
 
 /// The maximum length of a section (Slack accepts 3,000 characters), of a header (150), and of the text besides the
@@ -24,12 +24,16 @@ pub fn payload(message: &Message, texts: &Texts) -> Value {
     let section =
         |text: &String| json!({"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION_CHARS)}});
     let link = format!("<{}|SentiStream>", escape(&message.external_url));
-    let foot = left_out(message, CHAT_ALERTS).map_or(link.clone(), |more| format!("{more} · {link}"));
+    let foot = |shown: usize| match more(message, texts, shown) {
+        Some(more) => format!("{more} · {link}"),
+        None => link.clone(),
+    };
     let mut blocks = vec![header];
     blocks.extend(sections.iter().map(section));
-    blocks.push(json!({"type": "context", "elements": [{"type": "mrkdwn", "text": foot}]}));
-    let heading = format!("*{}*", escape(&texts.title));
-    let text = join_within([heading].into_iter().chain(sections).chain([foot]), TEXT_CHARS);
+    blocks.push(json!({"type": "context", "elements": [{"type": "mrkdwn", "text": foot(sections.len())}]}));
+    let mut parts = vec![format!("*{}*", escape(&cut(&texts.title, HEADER_CHARS)))];
+    parts.extend(sections);
+    let text = join_fitting(&parts, |parts| Some(foot(parts - 1)), |text| text.chars().count() <= TEXT_CHARS);
     json!({"text": text, "blocks": blocks})
 }
 

@@ -103,3 +103,25 @@ fn long_messages_keep_within_the_limits_of_services() {
     assert!(chars(&incident::opsgenie(&message, &texts)["description"]) <= 15_000);
     assert!(incident::pagerduty(&message, &texts).to_string().len() <= 512 * 1024);
 }
+
+#[test]
+fn omitted_alerts_are_stated_by_every_chat_service() {
+    let message = long();
+    let count = |text: &Value, sign: &str| text.as_str().unwrap().matches(sign).count();
+    let payloads = |texts: &Texts| {
+        let telegram = chat::telegram(&message, texts)["text"].clone();
+        let ntfy = chat::ntfy(&message, texts, "t")["message"].clone();
+        let (teams, discord) = (chat::teams(&message, texts), chat::discord(&message, texts));
+        [slack::payload(&message, texts)["text"].clone(), telegram, ntfy, teams, discord]
+    };
+    let default = payloads(&texts(&message));
+    let shown = [count(&default[0], ":red_circle:"), count(&default[1], "🔴"), count(&default[2], "FIRING: "), 10, 10];
+    for (payload, shown) in default.iter().zip(shown) {
+        assert!(payload.to_string().contains(&format!("and {} more", 103 - shown)), "{payload}");
+    }
+    let listed = Templates { title: None, text: Some("{{ alerts | length }} alerts".to_owned()) };
+    for payload in payloads(&Texts::new(&listed, &message)) {
+        let text = payload.to_string();
+        assert!(text.contains("100 alerts") && text.contains("and 3 more"), "{text}");
+    }
+}

@@ -10,7 +10,8 @@ use sentistream_core::domain::TimeRange;
 
 /// The maximum number of posts of a range whose texts are searched for words without the text index.
 const READ: i64 = 8_000;
-/// The number of posts, taken from windows, whose texts are searched for common words.
+/// The maximum number of posts whose texts are searched for common words. If a range has more posts, about this many
+/// are taken from windows.
 const SPREAD: i64 = 12_000;
 /// The maximum number of posts of a range for which the lowest and the highest id are determined exactly.
 const BOUNDED: i64 = 150_000;
@@ -27,7 +28,8 @@ pub struct WordSample {
 impl WordSample {
     /// A sample of `posts`, which are all posts that contain the words.
     fn of_all(mut posts: Vec<SampledPost>) -> Self {
-        let total = Total { count: posts.len() as i64, capped: false };
+        let count = posts.len() as i64;
+        let total = Total { count: count.min(COUNT_LIMIT), capped: count > COUNT_LIMIT };
         thin(&mut posts);
         Self { total, posts }
     }
@@ -56,10 +58,10 @@ impl Store {
             return Ok(WordSample::of_all(self.newest_sampled(&filter, READ).await?));
         }
         let query = self.search_query(&filter.words).await?.filter(|query| !query.is_slow);
-        let Some(query) = query else { return self.spread(&filter, range, rest.count).await };
+        let Some(query) = query else { return self.spread(&filter, range, rest).await };
         let near = self.near(query.quick.as_ref().unwrap_or(&query.candidates), range, rest).await?;
         if near.many {
-            let sample = self.spread(&filter, range, rest.count).await?;
+            let sample = self.spread(&filter, range, rest).await?;
             return Ok(match self.are_mostly_true(&filter, &near.ids).await? {
                 true => WordSample { total: Total { count: COUNT_LIMIT, capped: true }, ..sample },
                 false => sample,
@@ -91,15 +93,22 @@ impl Store {
         Ok(Near { ids: if all.complete { all.ids } else { found.ids }, many: false, exact: all.complete })
     }
 
-    /// The matches in windows that are spread over `range`. `rest` is the number of posts in the range that match the
-    /// other conditions.
-    async fn spread(&self, filter: &PostFilter, range: TimeRange, rest: i64) -> Result<WordSample, StoreError> {
-        let part = SPREAD as f64 / rest.max(1) as f64;
+    /// The matches in windows that are spread over `range`, or all matches if the range has few posts. `rest` is the
+    /// number of posts in the range that match the other conditions. The times of `filter` are those of `range`.
+    async fn spread(&self, filter: &PostFilter, range: TimeRange, rest: Total) -> Result<WordSample, StoreError> {
+        // The count of the rollups limits the cost if the posts were not counted to the end.
+        let posts = match rest.capped {
+            true => self.count_posts(&filter.widened()).await?.count.max(rest.count),
+            false => rest.count,
+        };
+        if posts <= SPREAD {
+            return Ok(WordSample::of_all(self.newest_sampled(filter, SPREAD).await?));
+        }
         let most = SPREAD * 2 / i64::from(WINDOWS);
-        let mut posts = self.windows_sampled(filter, range, part, most).await?;
-        let count = (posts.len() as i64).min(COUNT_LIMIT);
-        thin(&mut posts);
-        Ok(WordSample { total: Total { count, capped: part < 1.0 }, posts })
+        let mut found = self.windows_sampled(filter, range, SPREAD as f64 / posts as f64, most).await?;
+        let count = (found.len() as i64).min(COUNT_LIMIT);
+        thin(&mut found);
+        Ok(WordSample { total: Total { count, capped: true }, posts: found })
     }
 
     async fn sampled_ids(&self, ids: &[i64]) -> Result<Vec<SampledPost>, StoreError> {

@@ -1,7 +1,7 @@
 -- ARGV[4]: the consumer, [5]: the idle time in ms, [6]: the maximum number of entries. An entry that was delivered
--- twice is taken over alone: if it makes the process crash again, no other entry counts an additional delivery. Returns
--- the epoch, the number of claimed entries that other programs had deleted from the stream, and for each entry that was
--- taken over the number of earlier deliveries and the entry.
+-- twice or more is taken over alone: if it makes the process crash again, no other entry counts an additional delivery.
+-- Returns the epoch, the number of claimed entries that other programs had deleted from the stream, and for each entry
+-- that was taken over the number of earlier deliveries and the entry.
 local epoch = redis.call('HGET', books, 'epoch')
 if not epoch then return lost end
 local consumer, min_idle, max = ARGV[4], ARGV[5], tonumber(ARGV[6])

@@ -21,8 +21,8 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 /// The longest window of a rule.
 const LONGEST_WINDOW: u64 = DAY;
-/// The default significance of a shift. A series is evaluated a thousand times a day: at 0.01, random variation would
-/// open alerts every day.
+/// The default significance of a shift. By default, a series is evaluated 1,440 times a day: at 0.01, random variation
+/// would open alerts every day.
 const USUAL_SIGNIFICANCE: f64 = 0.0001;
 /// The default length of the period that a shift is compared with, in windows.
 const BASELINE_WINDOWS: u64 = 12;
@@ -30,6 +30,8 @@ const BASELINE_WINDOWS: u64 = 12;
 const LONGEST_DELAY: u64 = 3 * HOUR;
 /// The longest window of a rule that must read posts, because rollups do not contain its counts.
 const LONGEST_READ: u64 = 6 * HOUR;
+/// The error for the name of a label or an annotation that [`is_name`] rejects.
+const NAME: &str = "must have a name of at most 100 letters, digits and _ that does not start with a digit";
 
 /// The shortest and the longest duration of a field, in seconds.
 #[derive(Clone, Copy)]
@@ -101,10 +103,10 @@ impl Reader {
             annotations: self.annotations(),
         };
         self.check("min_posts", (1..=i64::from(i32::MAX)).contains(&spec.min_posts), || {
-            "must be a whole number of at least 1".to_owned()
+            "must be a whole number from 1 to 2147483647".to_owned()
         });
         self.check("min_authors", (1..=i64::from(i32::MAX)).contains(&spec.min_authors), || {
-            "must be a whole number of at least 1".to_owned()
+            "must be a whole number from 1 to 2147483647".to_owned()
         });
         // Also for conditions that ignore these fields (see `RuleSpec::reads_posts`): the limit that users read in the
         // documentation depends on the fields only.
@@ -229,7 +231,7 @@ impl Reader {
         self.check("labels", labels.len() <= MAX_LABELS, || format!("must have at most {MAX_LABELS} labels"));
         for (name, value) in &labels {
             let field = format!("labels.{name}");
-            self.check(&field, is_name(name), || "must have a name of letters, digits and _".to_owned());
+            self.check(&field, is_name(name), || NAME.to_owned());
             self.check(&field, !RESERVED.contains(&name.as_str()), || "is a reserved name: use another one".to_owned());
             self.check(&field, (1..=MAX_LABEL_CHARS).contains(&value.chars().count()), || {
                 format!("must have a value of 1 to {MAX_LABEL_CHARS} characters")
@@ -245,7 +247,7 @@ impl Reader {
         });
         for (name, text) in &annotations {
             let field = format!("annotations.{name}");
-            self.check(&field, is_name(name), || "must have a name of letters, digits and _".to_owned());
+            self.check(&field, is_name(name), || NAME.to_owned());
             self.check(&field, text.chars().count() <= MAX_ANNOTATION_CHARS, || {
                 format!("must be at most {MAX_ANNOTATION_CHARS} characters")
             });

@@ -16,7 +16,7 @@ pub struct Refusal {
 pub enum Unsupported {
     #[error("use at most {MAX_STATEMENTS} statements")]
     Statements,
-    #[error("is too long: use at most {MAX_TOKENS} words and symbols between two braces")]
+    #[error("the expression or statement is too long: use at most {MAX_TOKENS} words and symbols")]
     Length,
     #[error("`{0}` is not available in templates; use {allowed}", allowed = STATEMENTS.join(", "))]
     Statement(String),
@@ -30,11 +30,11 @@ pub enum Unsupported {
     Unexpected(char),
     #[error("templates cannot contain list literals; remove the comma")]
     Comma,
-    #[error("ranges have a start and an end, but no step, as in [0:10]")]
+    #[error("ranges cannot have a step; write only a start and an end, as in [0:10]")]
     Step,
     #[error(
         "`{0}` is not available in templates; write texts after each other, as in {{{{ a }}}}{{{{ b }}}}, and divide \
-         numbers, as in {{{{ value / 0.01 }}}}"
+         numbers instead of multiplying them, as in {{{{ value / 0.01 }}}}"
     )]
     Operator(char),
     #[error("an expression contains an unsupported character; remove it")]
