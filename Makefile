@@ -85,7 +85,7 @@ chaos: test-tools build check-rust ## Injects random faults into real processes,
 
 .PHONY: soak
 soak: test-tools build check-rust ## Processes the posts of eight hours, with SQLite and with Redis and Postgres, and checks that memory, files, tables and latency do not grow (SOAK_POSTS=576000).
-	$(SUITE) resources_stay_flat --ignored --nocapture --test-threads=1
+	$(SUITE) resource_use_does_not_grow --ignored --nocapture --test-threads=1
 
 .PHONY: bench
 bench: ## Runs all benchmarks: inference, alerts, topics, sources, store, stream and the whole pipeline.

@@ -15,7 +15,7 @@ pub struct Histories(Vec<Past>);
 struct Past {
     /// The source of the imported posts.
     source: String,
-    /// When the import began. All imported posts were written before this time.
+    /// When the import began, or when a place was last added to it. No imported post is newer.
     until: Timestamp,
 }
 

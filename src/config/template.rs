@@ -92,7 +92,7 @@ impl Template {
             let sections: Vec<_> = self.table.keys().cloned().collect();
             format!("there is no such key; the top-level keys and sections are {}", sections.join(", "))
         } else {
-            format!("there is no such key; [{section}] has {}", siblings.join(", "))
+            format!("there is no such key; the keys of [{section}] are {}", siblings.join(", "))
         }
     }
 }

@@ -248,8 +248,8 @@ fn error_names_the_line_or_the_variable() {
         lines,
         [
             "stream.processed_max_len: expected a whole number, found a number (from FILE:6)",
-            "stream.server: there is no such key; [stream] has url, url_file, ca_file, name, group, dead_letter, processed, \
-             processed_max_len, processed_max_bytes, dead_letter_max_bytes, updates_channel, events_channel, max_backlog, command_timeout (from FILE:7)",
+            "stream.server: there is no such key; the keys of [stream] are url, url_file, ca_file, name, group, dead_letter, \
+             processed, processed_max_len, processed_max_bytes, dead_letter_max_bytes, updates_channel, events_channel, max_backlog, command_timeout (from FILE:7)",
             "worker.batch: there is no such key; did you mean worker.batch_size? (from FILE:4)",
             "worker.tasks: expected a whole number, found a string (from FILE:3)",
         ]

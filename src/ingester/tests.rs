@@ -163,7 +163,7 @@ async fn assert_counted(fixture: &Fixture) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn selective_source_passes_only_deletions_of_its_posts() {
+async fn selective_source_drops_deletions_of_other_posts() {
     let fixture = Fixture::new(1_000).await;
     let delete = |id: &str| Op::Delete { post_id: PostId::parse(id).unwrap() };
     let post = op("x", 1);

@@ -94,8 +94,8 @@ pub struct Selection<'a> {
 
 /// Counts by bucket and source over a range.
 ///
-/// The memory for a source is proportional to the buckets that contain its posts, not to all buckets. This limits the
-/// memory, because clients that append posts can use any number of source names.
+/// A source uses memory only for the buckets that contain its posts. Clients that append posts can use any number of
+/// source names, so the memory for each source must be small.
 #[derive(Clone, Debug)]
 pub struct Series {
     range: TimeRange,

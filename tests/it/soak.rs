@@ -95,13 +95,13 @@ fn posts() -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by make soak"]
-async fn embedded_resources_stay_flat() {
+async fn embedded_resource_use_does_not_grow() {
     run(Embedded::start().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by make soak"]
-async fn scaled_out_resources_stay_flat() {
+async fn scaled_out_resource_use_does_not_grow() {
     run(Scaled::start().await).await;
 }
 

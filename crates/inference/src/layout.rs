@@ -136,7 +136,7 @@ impl Layout {
     /// the architecture has token types, the embedding of the first token type.
     ///
     /// # Errors
-    /// When a weight is missing or of a wrong shape.
+    /// When a weight is missing, or has another shape or an unsupported type.
     pub fn positions(self, spec: &ModelSpec, weights: &Weights) -> Result<Vec<f32>, LoadError> {
         let dim = spec.shape.dim;
         let table = format!("{}.embeddings.position_embeddings.weight", self.root());

@@ -56,10 +56,11 @@ impl Target {
     pub fn of(sentences: &Sentences<'_>, mentions: &[Range<usize>]) -> Option<Self> {
         let text = sentences.text();
         let mut all: Vec<Range<usize>> = Vec::new();
-        // Hashtags after the text say what all of it is about: as a part they would always be neutral.
-        let in_sentences = mentions.iter().filter(|mention| !sentences.is_only_tags(mention));
-        for mention in in_sentences.take(MAX_MENTIONS) {
-            all.push(mention.clone());
+        for mention in mentions.iter().take(MAX_MENTIONS) {
+            // Hashtags after the text say what all of it is about: as a part they would always be neutral.
+            if !sentences.is_only_tags(mention) {
+                all.push(mention.clone());
+            }
             all.extend(
                 sentences.pronoun_after(mention).filter(|place| !mentions.iter().any(|other| overlap(other, place))),
             );

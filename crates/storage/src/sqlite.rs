@@ -267,7 +267,7 @@ fn write_loop(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Job>, 
                     match open() {
                         Ok(fresh) => connection = fresh,
                         Err(e) => {
-                            tracing::error!(error = %e, "database not reopened after a write panicked");
+                            tracing::error!(error = %e, "cannot reopen the database after a panic in a write");
                             return;
                         }
                     }

@@ -1,6 +1,6 @@
 import { expect, test, unique } from "./fixture";
 
-test("periods a day apart are compared by a shareable link", async ({ page, server }) => {
+test("comparison of two days is kept in the URL", async ({ page, server }) => {
   const source = unique("compare");
   const now = Date.now();
   const post = (n: number, age: number, content: string) => ({

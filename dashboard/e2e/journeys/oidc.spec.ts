@@ -44,7 +44,7 @@ const test = base.extend<object, Worker & { port: number }>({
   ],
 });
 
-test("colleague signs in at the provider and out again", async ({ page, server }) => {
+test("user signs in and out with the identity provider", async ({ page, server }) => {
   await page.goto(`${server.api}/alerts?state=firing`);
   await page.getByRole("link", { name: "Sign in with Company" }).click();
   await page.locator("[name=login]").fill("ada");

@@ -58,7 +58,7 @@ export function useReleaseQuery() {
     queryKey: keys.release,
     queryFn: ({ signal }) => dataOf(api.GET("/api/system/release", { signal })),
     staleTime: Number.POSITIVE_INFINITY,
-    refetchInterval: false,
+    refetchInterval: ({ state }) => (state.data ? false : 30_000),
   });
 }
 

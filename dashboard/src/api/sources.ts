@@ -31,7 +31,7 @@ export function useSourceKindsQuery() {
     queryFn: async ({ signal }): Promise<SourceKind[]> =>
       (await dataOf(api.GET("/api/sources/kinds", { signal }))).kinds,
     staleTime: Number.POSITIVE_INFINITY,
-    refetchInterval: false,
+    refetchInterval: ({ state }) => (state.data ? false : 30_000),
   });
 }
 

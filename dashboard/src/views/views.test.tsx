@@ -84,7 +84,7 @@ describe("posts", () => {
 });
 
 describe("emotions", () => {
-  it("emotions show shares, examples and hours", async () => {
+  it("emotions page shows shares, examples and the hours of the day", async () => {
     const at = Date.now() - MINUTE;
     state.world.add(
       makePost({ id: "a", at, emotion: "fear", content: "What was that?" }),

@@ -89,8 +89,8 @@ pub(super) fn comparison(comparison: &Comparison, output: &mut Output) -> anyhow
     let Comparison { model, other, only_model, only_other, accuracy, macro_f1, p_value, .. } = comparison;
     let shown = |of: &Estimate| format!("{:+.4} ({:+.4} to {:+.4})", of.value, of.low, of.high);
     output.line(format!(
-        "\n{other} against {model}: accuracy {}, macro F1 {}; texts correct only with the first \
-         model: {only_other}, only with the second: {only_model}, p = {p_value:.4} (McNemar)",
+        "\n{other} minus {model}: accuracy {}, macro F1 {}; texts correct only with {other}: {only_other}, only with \
+         {model}: {only_model}, p = {p_value:.4} (McNemar)",
         shown(accuracy),
         shown(macro_f1)
     ))?;

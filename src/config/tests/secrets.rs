@@ -52,7 +52,7 @@ fn secrets_are_read_from_files_and_always_masked() {
 }
 
 #[test]
-fn later_secret_or_file_wins_and_both_in_one_layer_fail() {
+fn later_layer_overrides_a_secret_and_its_file() {
     let key = file("from the file");
     let path = key.path().display().to_string();
     let variables =

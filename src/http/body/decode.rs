@@ -11,7 +11,7 @@ const STEP: usize = 16 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// The body expands to more than the limit.
-    #[error("it expands to more than {limit} bytes")]
+    #[error("the decompressed body is larger than {limit} bytes")]
     TooLarge {
         /// The limit, in bytes.
         limit: usize,

@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn advice_of_the_source_is_not_repeated() {
+    fn error_with_advice_gets_no_second_advice() {
         let verdict = |error| Delivered { error: Some(error), ..Delivered::default() }.verdict().1;
         let mailbox =
             "imap.example cannot open the mailbox \"x\" (no such mailbox): check mailbox; existing mailboxes: a";

@@ -4,6 +4,7 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
+use sentistream_core::terms::text::is_unspaced;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// The minimum number of words of a clause. A shorter part is joined with the adjacent clause.
@@ -126,12 +127,6 @@ impl<'t> Sentences<'t> {
 
     /// Whether the sentence around `mention` has no words except hashtags, names with `@` and links.
     pub(super) fn is_only_tags(&self, mention: &Range<usize>) -> bool {
-        let is_tag = |token: &str| {
-            token.starts_with(['#', '@', '＃', '＠'])
-                || token.starts_with("http://")
-                || token.starts_with("https://")
-                || !token.contains(char::is_alphanumeric)
-        };
         self.text[self.around(mention)].split_whitespace().all(is_tag)
     }
 
@@ -144,7 +139,8 @@ impl<'t> Sentences<'t> {
     }
 }
 
-/// The sentences of a text. A line break ends a sentence too; a dot after an abbreviation does not.
+/// The sentences of a text. A line break ends a sentence too; a dot after an abbreviation does not. Hashtags and names
+/// with `@` after the last sentence are a sentence.
 fn sentences(text: &str) -> Vec<Range<usize>> {
     let mut sentences: Vec<Range<usize>> = Vec::new();
     for (start, part) in text.split_sentence_bound_indices() {
@@ -154,7 +150,44 @@ fn sentences(text: &str) -> Vec<Range<usize>> {
             None => sentences.push(start..end),
         }
     }
+    // According to UAX #29, a dot before a lower-case letter, as in `. #acme`, does not end a sentence.
+    if let Some(last) = sentences.last_mut() {
+        let tags = last.end - trailing_tags(&text[last.clone()]);
+        if text[last.start..tags].trim_end().ends_with(['.', '!', '?', '…']) {
+            let end = std::mem::replace(&mut last.end, tags);
+            sentences.push(tags..end);
+        }
+    }
     sentences
+}
+
+/// The length of the tags at the end of `text`, in bytes.
+fn trailing_tags(text: &str) -> usize {
+    let mut rest = text.trim_end();
+    while let Some(token) = rest.split_whitespace().next_back().filter(|token| is_tag(token)) {
+        rest = rest[..rest.len() - token.len()].trim_end();
+    }
+    text[rest.len()..].trim_start().len()
+}
+
+/// Whether a part of a text between spaces is a hashtag, a name with `@` or a link, or has no letters and digits.
+fn is_tag(token: &str) -> bool {
+    let is_link = token.starts_with("http://") || token.starts_with("https://");
+    let name = token.trim_start_matches(['(', '[', '"', '“']).strip_prefix(['#', '@', '＃', '＠']);
+    is_link || !token.contains(char::is_alphanumeric) || name.is_some_and(is_name)
+}
+
+/// Whether `text` is the name of a hashtag or an account. In scripts without spaces, a sentence can follow a name
+/// directly: it contains punctuation, or characters of both scripts.
+fn is_name(text: &str) -> bool {
+    let name = text.trim_end_matches(|c: char| c.is_ascii_punctuation() || matches!(c, '…' | '”'));
+    let is_mixed = name.contains(is_unspaced) && name.contains(|c: char| c.is_ascii_alphabetic());
+    let ends_name = |c: char| match c {
+        '_' | '-' | '.' | '@' => false,
+        '。' | '，' | '、' | '！' | '？' | '；' | '：' | '＃' | '＠' => true,
+        c => c.is_ascii_punctuation(),
+    };
+    !is_mixed && !name.contains(ends_name)
 }
 
 /// Whether the dot at the end of `part` belongs to an abbreviation or an initial.

@@ -61,14 +61,23 @@ fn hashtags_after_the_text_are_about_the_whole_text() {
     for (text, mention) in [
         ("All flights are off and nobody helps. I feel sick. #Acme", "#Acme"),
         ("Crying! All flights are off, and nobody helps. 😭 #Travel @Acme https://news.example/a", "@Acme"),
+        ("Great crew, loved it. Boarding at gate 5. #travel #acme!", "#acme"),
+        ("The crew was kind, the food was not. (#acme)", "#acme"),
+        ("服务很好，但是航班取消了。 #東京", "#東京"),
     ] {
         assert_eq!(target_of(text, &[place(text, mention)]), None, "{text:?}");
     }
     let text = "Acme lost my bag, but the crew was kind. Never again. #Acme";
     let in_text = target_of(text, &[place(text, "Acme")]).unwrap();
     assert_eq!(target_of(text, &[place(text, "Acme"), place(text, "#Acme")]), Some(in_text), "the tag adds no part");
-    let text = "The crew was kind. @Acme lost my bag, though.";
-    assert!(target_of(text, &[place(text, "@Acme")]).is_some(), "a name with words is in a sentence");
+    for text in
+        ["The crew was kind. @Acme lost my bag, though.", "Apex很好。@Acme服务太差了。", "Apex很好。#Acme#服务太差了。"]
+    {
+        assert!(target_of(text, &[place(text, "Acme")]).is_some(), "a name with words is in a sentence: {text}");
+    }
+    let text = "#Acme\nThey lost my bag, but the Apex crew was kind.";
+    let target = target_of(text, &[place(text, "#Acme")]).unwrap();
+    assert_eq!(target.parts().map(|part| &text[part]).next(), Some("They lost my bag"), "{target:?}");
 }
 
 #[test]

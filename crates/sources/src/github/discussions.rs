@@ -150,7 +150,7 @@ pub struct Discussions {
 }
 
 impl Shared {
-    /// Adds new and changed discussions, comments and replies. The first poll reads only one page.
+    /// Adds new and changed discussions, comments and replies to `batch`. The first poll reads only one page.
     pub async fn discussions(
         &self,
         repository: &str,

@@ -208,12 +208,12 @@ fn handshake(host: &str, error: WsError) -> SourceError {
         429 => SourceError::Busy { reason: format!("{host} answered 429"), after: Duration::from_secs(60) },
         300..=399 => {
             let to = answer.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default();
-            let help = "/api/v2/instance of the instance does not name the streaming host";
+            let help = "check the streaming URL that /api/v2/instance of the instance returns";
             SourceError::Refused(format!("{host} answered {status} to {to}: {help}"))
         }
         401 if is_json(&answer) => SourceError::Permanent(format!("{host} answered {status}: create a new token")),
         500..=599 => SourceError::Transient(format!("{host} answered {status}")),
-        _ => SourceError::Refused(format!("{host} answered {status} to the WebSocket")),
+        _ => SourceError::Refused(format!("{host} refused the WebSocket with {status}")),
     }
 }
 

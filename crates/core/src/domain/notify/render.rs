@@ -95,6 +95,24 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
+/// The escaped text with at most `chars` characters. The end of a cut text is `…`, never a part of an escape.
+fn escape_cut(text: &str, chars: usize) -> String {
+    let escaped = escape(text);
+    if escaped.chars().count() <= chars {
+        return escaped;
+    }
+    let (mut kept, mut length) = (String::new(), 1);
+    for c in text.chars() {
+        let c = escape(c.encode_utf8(&mut [0; 4]));
+        length += c.chars().count();
+        if length > chars {
+            break;
+        }
+        kept.push_str(&c);
+    }
+    kept + "…"
+}
+
 fn escape_attribute(text: &str) -> String {
     escape(text).replace('"', "&quot;").replace('\'', "&#39;")
 }

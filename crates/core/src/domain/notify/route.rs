@@ -125,7 +125,8 @@ impl Route {
         self.parent.is_none() && self.matchers.is_empty()
     }
 
-    /// Sets the inherited settings of routes. A route whose parent does not exist is at the top level.
+    /// Sets the inherited settings of routes. A route whose parent does not exist is treated as a route
+    /// at the top level.
     pub fn inherit(routes: &mut [&mut Self]) {
         let index: BTreeMap<String, usize> =
             routes.iter().enumerate().map(|(index, route)| (route.name.clone(), index)).collect();

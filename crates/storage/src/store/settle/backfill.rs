@@ -262,7 +262,7 @@ pub fn sqlite(
     Ok(difference.step(rows.len()))
 }
 
-/// One step in Postgres.
+/// Runs one step of a backfill in Postgres.
 pub fn postgres(
     connection: &mut AsyncPgConnection,
     test: TopicTest,

@@ -49,7 +49,7 @@ pub struct TopicReanalysis {
     pub analyzed_at: Option<Timestamp>,
     /// The state of a match that the sentiments replace. A match in a different state stays unchanged.
     pub replaces: Towards,
-    /// The sentiments to store.
+    /// The topics with the sentiments to store.
     pub topics: Vec<PostTopic>,
 }
 

@@ -79,5 +79,5 @@ function testText({ state, log }: DeliveryDetail): string {
   if (state === "delivered")
     return `▲ Test delivered${took}${last?.status ? `, status ${last.status}` : ""}.`;
   if (last?.error) return `▼ Test failed: ${last.error}`;
-  return "● Test pending. The result appears in the log below.";
+  return "● Test pending. The result appears under Deliveries.";
 }

@@ -107,7 +107,7 @@ export function RouteForm({ before, receivers, routes, onDone }: RouteFormProps)
       </Field>
       <Field
         label="Parent route"
-        hint="The parent passes its alerts to the first child that matches."
+        hint="An alert of the parent goes to the first matching child."
         error={fieldError(save.error, "parent")}
       >
         {(ids) => (

@@ -52,7 +52,7 @@ function Result({ result, rule, shown }: { result: Backtest; rule: RuleDraft; sh
   const text = (value: number) => valueText(rule.kind, value);
   if (!track) {
     return (
-      <EmptyState title="No posts in the last 24 hours">
+      <EmptyState title="No matching posts in the last 24 hours">
         <p>The rule cannot be previewed without posts.</p>
       </EmptyState>
     );

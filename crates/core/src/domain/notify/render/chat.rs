@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::incident::{self, Severity};
-use super::{CHAT_ALERTS, Texts, cut, escape, escape_attribute, join_fitting, more};
+use super::{CHAT_ALERTS, Texts, cut, escape, escape_attribute, escape_cut, join_fitting, more};
 use crate::domain::notify::text::{self, byline, name_of, sentence, values};
 use crate::domain::notify::{Message, MessageAlert, Status};
 
@@ -18,6 +18,7 @@ const DISCORD_DESCRIPTION: usize = 4_000;
 const DISCORD_TOTAL: usize = 5_500;
 /// Telegram accepts 4,096 characters.
 const TELEGRAM_CHARS: usize = 3_900;
+const TELEGRAM_TITLE: usize = 300;
 /// ntfy converts messages of more than 4,096 bytes to attachments: <https://docs.ntfy.sh/publish/#limitations>. The
 /// number of omitted alerts needs at most 40 more bytes.
 const NTFY_BYTES: usize = 3_900;
@@ -95,10 +96,10 @@ pub fn discord(message: &Message, texts: &Texts) -> Value {
 
 /// The payload of Telegram's `sendMessage` (<https://core.telegram.org/bots/api#sendmessage>).
 pub fn telegram(message: &Message, texts: &Texts) -> Value {
-    let heading = format!("<b>{}</b>", escape(&cut(&texts.title, 300)));
+    let heading = format!("<b>{}</b>", escape_cut(&texts.title, TELEGRAM_TITLE));
     let mut parts = vec![heading];
     match &texts.body {
-        Some(body) => parts.push(escape(&cut(body, TELEGRAM_CHARS / 2))),
+        Some(body) => parts.push(escape_cut(body, TELEGRAM_CHARS - TELEGRAM_TITLE - 100)),
         None => parts.extend(message.alerts.iter().take(CHAT_ALERTS).map(telegram_alert)),
     }
     let end = |parts: usize| more(message, texts, parts - 1);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{CHAT_ALERTS, Texts, cut, escape, join_fitting, more};
+use super::{CHAT_ALERTS, Texts, cut, escape, escape_cut, join_fitting, more};
 use crate::domain::notify::text::{byline, name_of, sentence, values};
 use crate::domain::notify::{Message, MessageAlert, Status};
 
@@ -18,7 +18,7 @@ const TEXT_CHARS: usize = 3_500;
 pub fn payload(message: &Message, texts: &Texts) -> Value {
     let header = json!({"type": "header", "text": {"type": "plain_text", "text": cut(&texts.title, HEADER_CHARS)}});
     let sections: Vec<String> = match &texts.body {
-        Some(body) => vec![escape(body)],
+        Some(body) => vec![escape_cut(body, SECTION_CHARS)],
         None => message.alerts.iter().take(CHAT_ALERTS).map(of_alert).collect(),
     };
     let section =
@@ -31,7 +31,7 @@ pub fn payload(message: &Message, texts: &Texts) -> Value {
     let mut blocks = vec![header];
     blocks.extend(sections.iter().map(section));
     blocks.push(json!({"type": "context", "elements": [{"type": "mrkdwn", "text": foot(sections.len())}]}));
-    let mut parts = vec![format!("*{}*", escape(&cut(&texts.title, HEADER_CHARS)))];
+    let mut parts = vec![format!("*{}*", escape_cut(&texts.title, HEADER_CHARS))];
     parts.extend(sections);
     let text = join_fitting(&parts, |parts| Some(foot(parts - 1)), |text| text.chars().count() <= TEXT_CHARS);
     json!({"text": text, "blocks": blocks})

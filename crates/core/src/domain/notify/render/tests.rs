@@ -105,6 +105,18 @@ fn long_messages_keep_within_the_limits_of_services() {
 }
 
 #[test]
+fn long_text_of_a_template_is_cut_and_never_dropped() {
+    let message = long();
+    let long = Templates { title: Some("&".repeat(900)), text: Some(format!("Text {}", "&".repeat(9_000))) };
+    let texts = Texts::new(&long, &message);
+    for text in [&chat::telegram(&message, &texts)["text"], &slack::payload(&message, &texts)["text"]] {
+        let text = text.as_str().unwrap();
+        assert!(text.contains("Text &amp;") && text.contains("&amp;…") && text.contains("and 3 more"), "{text}");
+        assert!(text.chars().count() <= 3_900, "{} characters", text.chars().count());
+    }
+}
+
+#[test]
 fn omitted_alerts_are_stated_by_every_chat_service() {
     let message = long();
     let count = |text: &Value, sign: &str| text.as_str().unwrap().matches(sign).count();

@@ -13,6 +13,8 @@ const READ: i64 = 8_000;
 /// The maximum number of posts whose texts are searched for common words. If a range has more posts, about this many
 /// are taken from windows.
 const SPREAD: i64 = 12_000;
+/// The maximum number of posts in the windows if an unknown part of them matches the other conditions.
+const SCANNED: i64 = 100_000;
 /// The maximum number of posts of a range for which the lowest and the highest id are determined exactly.
 const BOUNDED: i64 = 150_000;
 
@@ -96,16 +98,16 @@ impl Store {
     /// The matches in windows that are spread over `range`, or all matches if the range has few posts. `rest` is the
     /// number of posts in the range that match the other conditions. The times of `filter` are those of `range`.
     async fn spread(&self, filter: &PostFilter, range: TimeRange, rest: Total) -> Result<WordSample, StoreError> {
-        // The count of the rollups limits the cost if the posts were not counted to the end.
-        let posts = match rest.capped {
-            true => self.count_posts(&filter.widened()).await?.count.max(rest.count),
-            false => rest.count,
+        // If the posts were not counted to the end, the count of the rollups limits the cost.
+        let (read, posts) = match rest.capped {
+            true => (SCANNED, self.count_posts(&filter.widened()).await?.count.max(rest.count)),
+            false => (SPREAD, rest.count),
         };
         if posts <= SPREAD {
             return Ok(WordSample::of_all(self.newest_sampled(filter, SPREAD).await?));
         }
         let most = SPREAD * 2 / i64::from(WINDOWS);
-        let mut found = self.windows_sampled(filter, range, SPREAD as f64 / posts as f64, most).await?;
+        let mut found = self.windows_sampled(filter, range, read as f64 / posts as f64, most).await?;
         let count = (found.len() as i64).min(COUNT_LIMIT);
         thin(&mut found);
         Ok(WordSample { total: Total { count, capped: true }, posts: found })

@@ -83,7 +83,7 @@ pub fn values<'a>(post_id: &'a str, row: &'a Row<'_>) -> impl Iterator<Item = (&
     row.topics.iter().map(move |topic| (post_id, TopicValues::of(topic, row)))
 }
 
-/// Stores topics of stored posts.
+/// Inserts the topic matches of stored posts.
 pub async fn topics(connection: &mut AsyncPgConnection, topics: &[(&str, TopicValues)]) -> QueryResult<()> {
     if topics.is_empty() {
         return Ok(());
