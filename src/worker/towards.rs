@@ -13,6 +13,9 @@ use crate::topics::{Tracked, Words};
 /// The maximum number of parts that are classified for one post. A topic without a part gets the label of the whole
 /// post.
 const MAX_PARTS: usize = 24;
+/// The maximum length of a text that is divided into parts, in bytes. Finding the sentences of some texts takes quadratic
+/// time, and the model does not read the end of a longer text.
+const MAX_BYTES: usize = 10_000;
 
 /// The parts of a post's text that are about its topics.
 #[derive(Debug, Default)]
@@ -25,7 +28,7 @@ pub struct PostTargets {
 impl PostTargets {
     /// The parts of `text` about `topics`.
     fn of(text: &str, topics: &[TopicId], tracked: &Tracked) -> Self {
-        if topics.is_empty() {
+        if topics.is_empty() || text.len() > MAX_BYTES {
             return Self::default();
         }
         let (words, sentences) = (Words::of(text), Sentences::of(text));

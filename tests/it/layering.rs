@@ -37,7 +37,7 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
         "language" => set(&["domain"]),
         // Each service owns the types of its settings, so the configuration imports services.
         "config" => Some(ROOMS.into_iter().chain(["domain"]).collect()),
-        "inference" => set(&["domain", "clock", "outbound", "terms"]),
+        "inference" => set(&["domain", "clock", "outbound"]),
         "sources" => set(&["domain", "clock", "outbound"]),
         "outbound" | "terms" => set(&[]),
         "oidc" => set(&["domain", "clock", "outbound"]),

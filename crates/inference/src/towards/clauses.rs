@@ -4,7 +4,6 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
-use sentistream_core::terms::text::is_unspaced;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// The minimum number of words of a clause. A shorter part is joined with the adjacent clause.
@@ -69,12 +68,14 @@ const ABBREVIATIONS: [&str; 22] = [
 pub struct Sentences<'t> {
     text: &'t str,
     ranges: OnceCell<Vec<Range<usize>>>,
+    /// The position of the tags after the last sentence; see [`tags_after`].
+    tags: OnceCell<usize>,
 }
 
 impl<'t> Sentences<'t> {
     /// The sentences of `text`.
     pub fn of(text: &'t str) -> Self {
-        Self { text, ranges: OnceCell::new() }
+        Self { text, ranges: OnceCell::new(), tags: OnceCell::new() }
     }
 
     /// The text.
@@ -98,16 +99,21 @@ impl<'t> Sentences<'t> {
     pub(super) fn clause(&self, mention: &Range<usize>, width: Width) -> Range<usize> {
         let text = self.text;
         let sentence = self.around(mention);
-        let mut clauses: Vec<Range<usize>> = Vec::new();
+        // The clauses, each with the number of its words. Counting the words of a growing clause again would take
+        // quadratic time.
+        let mut clauses: Vec<(Range<usize>, usize)> = Vec::new();
         for piece in pieces(text, &sentence, width) {
+            let more = text[piece.clone()].unicode_words().count();
             match clauses.last_mut() {
-                Some(last) if words(text, last) < LEAST_WORDS || words(text, &piece) < LEAST_WORDS => {
+                Some((last, words)) if *words < LEAST_WORDS || more < LEAST_WORDS => {
                     last.end = piece.end;
+                    *words += more;
                 }
-                _ => clauses.push(piece),
+                _ => clauses.push((piece, more)),
             }
         }
-        let mut around = clauses.iter().filter(|clause| clause.start < mention.end && mention.start < clause.end);
+        let clauses = clauses.iter().map(|(clause, _)| clause);
+        let mut around = clauses.filter(|clause| clause.start < mention.end && mention.start < clause.end);
         let Some(first) = around.next() else { return trimmed(text, sentence) };
         let end = around.next_back().map_or(first.end, |last| last.end);
         trimmed(text, first.start..end)
@@ -125,9 +131,11 @@ impl<'t> Sentences<'t> {
         trimmed(text, start..end.max(mention.end.min(text.len())))
     }
 
-    /// Whether the sentence around `mention` has no words except hashtags, names with `@` and links.
+    /// Whether `mention` is in a sentence of hashtags, names with `@` and links, or in those after the last sentence. (A
+    /// dot before a lower-case letter, as in `. #acme`, does not end a sentence of UAX #29.)
     pub(super) fn is_only_tags(&self, mention: &Range<usize>) -> bool {
-        self.text[self.around(mention)].split_whitespace().all(is_tag)
+        let tags = *self.tags.get_or_init(|| tags_after(self.text));
+        mention.start >= tags || self.text[self.around(mention)].split_whitespace().all(is_tag)
     }
 
     /// The pronoun at the beginning of the sentence after `mention`, which probably refers to the mention; `None` if
@@ -139,8 +147,7 @@ impl<'t> Sentences<'t> {
     }
 }
 
-/// The sentences of a text. A line break ends a sentence too; a dot after an abbreviation does not. Hashtags and names
-/// with `@` after the last sentence are a sentence.
+/// The sentences of a text. A line break ends a sentence too; a dot after an abbreviation does not.
 fn sentences(text: &str) -> Vec<Range<usize>> {
     let mut sentences: Vec<Range<usize>> = Vec::new();
     for (start, part) in text.split_sentence_bound_indices() {
@@ -150,44 +157,41 @@ fn sentences(text: &str) -> Vec<Range<usize>> {
             None => sentences.push(start..end),
         }
     }
-    // According to UAX #29, a dot before a lower-case letter, as in `. #acme`, does not end a sentence.
-    if let Some(last) = sentences.last_mut() {
-        let tags = last.end - trailing_tags(&text[last.clone()]);
-        if text[last.start..tags].trim_end().ends_with(['.', '!', '?', '…']) {
-            let end = std::mem::replace(&mut last.end, tags);
-            sentences.push(tags..end);
-        }
-    }
     sentences
 }
 
-/// The length of the tags at the end of `text`, in bytes.
-fn trailing_tags(text: &str) -> usize {
-    let mut rest = text.trim_end();
-    while let Some(token) = rest.split_whitespace().next_back().filter(|token| is_tag(token)) {
-        rest = rest[..rest.len() - token.len()].trim_end();
+/// The position at which the hashtags, names with `@` and links after the last sentence begin, in bytes. The length of the
+/// text if there are none, or they continue a sentence.
+fn tags_after(text: &str) -> usize {
+    let mut before = text.trim_end();
+    let mut start = text.len();
+    while let Some(token) = before.split_whitespace().next_back().filter(|token| is_tag(token)) {
+        start = before.len() - token.len();
+        before = before[..start].trim_end();
     }
-    text[rest.len()..].trim_start().len()
+    let ends_sentence =
+        before.trim_end_matches(['"', '”', '’', '\'', ')']).ends_with(['.', '!', '?', '…', '。', '！', '？']);
+    let is_apart = before.is_empty() || ends_sentence || text[before.len()..start].contains('\n');
+    if is_apart { start } else { text.len() }
 }
 
-/// Whether a part of a text between spaces is a hashtag, a name with `@` or a link, or has no letters and digits.
+/// Whether a part of a text between spaces is a hashtag, a name with `@` or a link, or has no letters and digits. In
+/// scripts without spaces, a sentence can follow a tag directly: names are ASCII, and a hashtag contains no punctuation.
 fn is_tag(token: &str) -> bool {
     let is_link = token.starts_with("http://") || token.starts_with("https://");
-    let name = token.trim_start_matches(['(', '[', '"', '“']).strip_prefix(['#', '@', '＃', '＠']);
-    is_link || !token.contains(char::is_alphanumeric) || name.is_some_and(is_name)
-}
-
-/// Whether `text` is the name of a hashtag or an account. In scripts without spaces, a sentence can follow a name
-/// directly: it contains punctuation, or characters of both scripts.
-fn is_name(text: &str) -> bool {
-    let name = text.trim_end_matches(|c: char| c.is_ascii_punctuation() || matches!(c, '…' | '”'));
-    let is_mixed = name.contains(is_unspaced) && name.contains(|c: char| c.is_ascii_alphabetic());
-    let ends_name = |c: char| match c {
-        '_' | '-' | '.' | '@' => false,
-        '。' | '，' | '、' | '！' | '？' | '；' | '：' | '＃' | '＠' => true,
+    let token = token.trim_start_matches(['(', '[', '"', '“']);
+    let token = token.trim_end_matches(|c: char| c.is_ascii_punctuation() || matches!(c, '…' | '”'));
+    let is_in_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '@');
+    let ends_hashtag = |c: char| match c {
+        '_' | '-' | '#' | '＃' => false,
+        '。' | '，' | '、' | '！' | '？' | '；' | '：' => true,
         c => c.is_ascii_punctuation(),
     };
-    !is_mixed && !name.contains(ends_name)
+    let is_tag = match token.strip_prefix(['@', '＠']) {
+        Some(name) => name.chars().all(is_in_name),
+        None => token.strip_prefix(['#', '＃']).is_some_and(|name| !name.contains(ends_hashtag)),
+    };
+    is_link || is_tag || !token.contains(char::is_alphanumeric)
 }
 
 /// Whether the dot at the end of `part` belongs to an abbreviation or an initial.
@@ -239,10 +243,6 @@ fn begins_clause(token: &str, width: Width) -> bool {
 fn word_ranges<'t>(text: &'t str, range: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<'t> {
     let start = range.start;
     text[range.clone()].unicode_word_indices().map(move |(at, word)| start + at..start + at + word.len())
-}
-
-fn words(text: &str, range: &Range<usize>) -> usize {
-    text[range.clone()].unicode_words().count()
 }
 
 /// `range` without spaces and separators at its ends.

@@ -63,6 +63,8 @@ fn hashtags_after_the_text_are_about_the_whole_text() {
         ("Crying! All flights are off, and nobody helps. 😭 #Travel @Acme https://news.example/a", "@Acme"),
         ("Great crew, loved it. Boarding at gate 5. #travel #acme!", "#acme"),
         ("The crew was kind, the food was not. (#acme)", "#acme"),
+        ("Boarding at gate 5, again. \"Never fly.\" #acme\n#BTS방탄소년단 #travel#flight", "#acme"),
+        ("Boarding at gate 5, again! #BTS방탄소년단 #Travel#Acme", "#Acme"),
         ("服务很好，但是航班取消了。 #東京", "#東京"),
     ] {
         assert_eq!(target_of(text, &[place(text, mention)]), None, "{text:?}");
@@ -70,11 +72,16 @@ fn hashtags_after_the_text_are_about_the_whole_text() {
     let text = "Acme lost my bag, but the crew was kind. Never again. #Acme";
     let in_text = target_of(text, &[place(text, "Acme")]).unwrap();
     assert_eq!(target_of(text, &[place(text, "Acme"), place(text, "#Acme")]), Some(in_text), "the tag adds no part");
-    for text in
-        ["The crew was kind. @Acme lost my bag, though.", "Apex很好。@Acme服务太差了。", "Apex很好。#Acme#服务太差了。"]
-    {
+    for text in [
+        "The crew was kind. @Acme lost my bag, though.",
+        "The crew was kind, but nobody helps #Acme",
+        "Apex很好。@Acme服务太差了",
+        "Apex很好。#Acme#服务太差了。",
+    ] {
         assert!(target_of(text, &[place(text, "Acme")]).is_some(), "a name with words is in a sentence: {text}");
     }
+    let text = "Thanks Acme. :( #fail";
+    assert_eq!(target_of(text, &[place(text, "Acme")]), None, "tags after the text do not divide it");
     let text = "#Acme\nThey lost my bag, but the Apex crew was kind.";
     let target = target_of(text, &[place(text, "#Acme")]).unwrap();
     assert_eq!(target.parts().map(|part| &text[part]).next(), Some("They lost my bag"), "{target:?}");

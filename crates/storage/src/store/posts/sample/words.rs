@@ -13,7 +13,7 @@ const READ: i64 = 8_000;
 /// The maximum number of posts whose texts are searched for common words. If a range has more posts, about this many
 /// are taken from windows.
 const SPREAD: i64 = 12_000;
-/// The maximum number of posts in the windows if an unknown part of them matches the other conditions.
+/// The number of posts in larger windows, on average, which are read if few posts match the other conditions.
 const SCANNED: i64 = 100_000;
 /// The maximum number of posts of a range for which the lowest and the highest id are determined exactly.
 const BOUNDED: i64 = 150_000;
@@ -99,18 +99,25 @@ impl Store {
     /// number of posts in the range that match the other conditions. The times of `filter` are those of `range`.
     async fn spread(&self, filter: &PostFilter, range: TimeRange, rest: Total) -> Result<WordSample, StoreError> {
         // If the posts were not counted to the end, the count of the rollups limits the cost.
-        let (read, posts) = match rest.capped {
-            true => (SCANNED, self.count_posts(&filter.widened()).await?.count.max(rest.count)),
-            false => (SPREAD, rest.count),
+        let posts = match rest.capped {
+            true => self.count_posts(&filter.widened()).await?.count.max(rest.count),
+            false => rest.count,
         };
         if posts <= SPREAD {
             return Ok(WordSample::of_all(self.newest_sampled(filter, SPREAD).await?));
         }
         let most = SPREAD * 2 / i64::from(WINDOWS);
-        let mut found = self.windows_sampled(filter, range, read as f64 / posts as f64, most).await?;
-        let count = (found.len() as i64).min(COUNT_LIMIT);
+        let mut part = SPREAD as f64 / posts as f64;
+        let mut found = self.windows_sampled(filter, range, part, most).await?;
+        if rest.capped && (found.len() as i64) < TARGET {
+            part = SCANNED as f64 / posts as f64;
+            found = self.windows_sampled(filter, range, part, most).await?;
+        }
+        let count = found.len() as i64;
+        // Without a window that returned as many posts as it may, windows over the whole range contain all matches.
+        let total = Total { count: count.min(COUNT_LIMIT), capped: part < 1.0 || count >= most };
         thin(&mut found);
-        Ok(WordSample { total: Total { count, capped: true }, posts: found })
+        Ok(WordSample { total, posts: found })
     }
 
     async fn sampled_ids(&self, ids: &[i64]) -> Result<Vec<SampledPost>, StoreError> {
