@@ -77,7 +77,11 @@ function Settings({ list }: { list: SettingList }) {
         <div className="flex flex-col gap-4">
           {groups.map(({ section, settings }) => (
             <Card key={section.name} title={section.name || "general"}>
-              {section.help && <p className="mb-3 max-w-[90ch] text-sm text-quiet">{section.help}</p>}
+              {section.help && (
+                <p className="mb-3 max-w-[90ch] text-sm text-quiet [overflow-wrap:anywhere]">
+                  {section.help}
+                </p>
+              )}
               <ul className="-mx-4 -mb-4 border-t border-border text-sm">
                 {settings.map((item) => (
                   <SettingRow key={item.key} setting={item} now={now} onEdit={() => setEdited(item.key)} />
