@@ -229,17 +229,25 @@ fn protect(path: &Path) -> std::io::Result<()> {
 }
 
 fn set_up(connection: &mut SqliteConnection, busy_timeout: Duration, cache_kib: u32) -> QueryResult<()> {
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {};", busy_timeout.as_millis()))?;
+    // SQLite does not wait for its lock while another connection changes a new file to WAL.
+    let since = Instant::now();
+    while let Err(error) = connection.batch_execute("PRAGMA journal_mode = WAL;") {
+        let is_locked =
+            matches!(&error, diesel::result::Error::DatabaseError(_, cause) if cause.message() == "database is locked");
+        if !is_locked || since.elapsed() >= busy_timeout {
+            return Err(error);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
     connection.batch_execute(&format!(
-        "PRAGMA busy_timeout = {};
-         PRAGMA journal_mode = WAL;
-         PRAGMA synchronous = FULL;
+        "PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA secure_delete = ON;
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -{cache_kib};
          PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
-         PRAGMA journal_size_limit = 67108864;",
-        busy_timeout.as_millis()
+         PRAGMA journal_size_limit = 67108864;"
     ))
 }
 
