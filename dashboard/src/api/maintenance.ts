@@ -3,6 +3,7 @@ import { ApiError, api, dataOf } from "./client";
 import { keys } from "./keys";
 import type { components } from "./schema";
 import { readToken } from "./session";
+import { untilLoaded } from "./untilLoaded";
 
 /** API calls for backups, the schema and the release. */
 
@@ -58,7 +59,7 @@ export function useReleaseQuery() {
     queryKey: keys.release,
     queryFn: ({ signal }) => dataOf(api.GET("/api/system/release", { signal })),
     staleTime: Number.POSITIVE_INFINITY,
-    refetchInterval: ({ state }) => (state.data ? false : 30_000),
+    refetchInterval: untilLoaded,
   });
 }
 

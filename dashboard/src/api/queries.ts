@@ -17,6 +17,7 @@ import { keys } from "./keys";
 import { getLatestDeliveries } from "./notify";
 import { getTopics } from "./topics";
 import type { Aggregate, Delivery, Emotion, Sentiment } from "./types";
+import { untilLoaded } from "./untilLoaded";
 
 /**
  * A response and the time at which the server computed it. A live post that was stored later is added to the totals.
@@ -87,7 +88,7 @@ export function useExtentQuery(enabled: boolean) {
     },
     staleTime: Number.POSITIVE_INFINITY,
     // The automatic range must not change while someone reads the page.
-    refetchInterval: ({ state }) => (state.data ? false : 30_000),
+    refetchInterval: untilLoaded,
     enabled,
   });
 }

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { api, dataOf } from "./client";
 import { keys } from "./keys";
 import type { Feed, ManagedSource, SourceDefinition, SourceKind, SourceRequest, Trial } from "./types";
+import { untilLoaded } from "./untilLoaded";
 
 /** API calls for the sources that instances read. */
 
@@ -31,7 +32,7 @@ export function useSourceKindsQuery() {
     queryFn: async ({ signal }): Promise<SourceKind[]> =>
       (await dataOf(api.GET("/api/sources/kinds", { signal }))).kinds,
     staleTime: Number.POSITIVE_INFINITY,
-    refetchInterval: ({ state }) => (state.data ? false : 30_000),
+    refetchInterval: untilLoaded,
   });
 }
 

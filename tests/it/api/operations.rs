@@ -151,7 +151,8 @@ async fn audit_events_lost_at_shutdown_are_counted() {
     let shutdown = Shutdown::default();
     let stopping = async {
         queue.send(SecurityEvent::default()).await.expect("the queue is open");
-        // The queue is empty again while the first event is being written. The second event arrives meanwhile.
+        // All places of the queue are free once the task has taken the first event. The second event arrives while the
+        // task writes the first one.
         drop(queue.reserve_many(8).await.expect("the queue is open"));
         queue.send(SecurityEvent::default()).await.expect("the queue is open");
         shutdown.stop();

@@ -126,10 +126,7 @@ pub fn render_template(source: &str, message: &Message) -> Result<String, Templa
 
 /// The first [`MAX_OUTPUT`] bytes of `text`. The output cannot contain more.
 fn within_output(mut text: String) -> String {
-    if text.len() > MAX_OUTPUT {
-        let end = (0..=MAX_OUTPUT).rev().find(|end| text.is_char_boundary(*end));
-        text.truncate(end.unwrap_or(0));
-    }
+    text.truncate(text.floor_char_boundary(MAX_OUTPUT));
     text
 }
 

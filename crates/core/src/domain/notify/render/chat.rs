@@ -132,9 +132,10 @@ fn telegram_alert(alert: &MessageAlert) -> String {
 
 /// The payload of ntfy's "publish as JSON" (<https://docs.ntfy.sh/publish/#publish-as-json>).
 pub fn ntfy(message: &Message, texts: &Texts, topic: &str) -> Value {
+    let cut_bytes = |text: &str| text[..text.floor_char_boundary(NTFY_BYTES)].to_owned();
     let parts: Vec<String> = match &texts.body {
-        Some(body) => vec![cut_bytes(body).to_owned()],
-        None => message.alerts.iter().map(|alert| cut_bytes(text::of_alert(alert).trim_end()).to_owned()).collect(),
+        Some(body) => vec![cut_bytes(body)],
+        None => message.alerts.iter().map(|alert| cut_bytes(text::of_alert(alert).trim_end())).collect(),
     };
     let text = join_fitting(&parts, |shown| more(message, texts, shown), |text| text.len() <= NTFY_BYTES);
     let (priority, tag) = match (message.status, incident::severity(message)) {
@@ -154,15 +155,6 @@ pub fn ntfy(message: &Message, texts: &Texts, topic: &str) -> Value {
         "topic": topic, "title": cut(&texts.title, 200), "message": text, "priority": priority, "tags": [tag],
         "click": first.map_or(message.external_url.as_str(), |alert| alert.generator_url.as_str()), "actions": actions,
     })
-}
-
-/// The first [`NTFY_BYTES`] bytes of `text`.
-fn cut_bytes(text: &str) -> &str {
-    let mut end = text.len().min(NTFY_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 /// An alert in the Markdown that both Teams and Discord support.
