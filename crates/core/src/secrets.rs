@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -18,13 +18,12 @@ use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
 
 /// The prefix of every sealed text, with the version of the format.
 const PREFIX: &str = "sealed:v1:";
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
-/// The mode of a new key file: only the owner can read it.
-const OWNER_ONLY: u32 = 0o600;
 
 /// Whether `text` is sealed. Otherwise it is a secret in plain text.
 pub fn is_sealed(text: &str) -> bool {
@@ -184,14 +183,8 @@ impl Vault {
     /// # Errors
     /// As [`Self::open`], and when the file cannot be written.
     pub fn open_or_create(path: &Path) -> Result<Self, SecretsError> {
-        let created = fs::OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(path);
-        match created {
-            Ok(mut file) => {
-                let written = writeln!(file, "{}", new_key()).and_then(|()| file.sync_all());
-                written.map_err(|source| SecretsError::File { path: path.to_owned(), source })?;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(source) => return Err(SecretsError::File { path: path.to_owned(), source }),
+        if !path.exists() {
+            create(path).map_err(|source| SecretsError::File { path: path.to_owned(), source })?;
         }
         Self::open(path)
     }
@@ -266,22 +259,42 @@ fn new_key() -> String {
     STANDARD.encode(bytes)
 }
 
+/// Creates a key file with a new key, unless another process creates the file first. The file never exists without its
+/// key, not even after a crash.
+fn create(path: &Path) -> std::io::Result<()> {
+    let file = written(path, &format!("{}\n", new_key()))?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        created => _ = created?,
+    }
+    fs::File::open(folder_of(path))?.sync_all()
+}
+
 /// Replaces an existing file atomically: a crash leaves either the old or the new file. The new file has the mode and
 /// the group of the old file, and its owner if this process may set the owner. If this process may not set the group,
 /// only the owner can read the new file.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let old = fs::metadata(path)?;
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let new = PathBuf::from(new);
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(OWNER_ONLY).open(&new)?;
-    file.write_all(text.as_bytes())?;
-    let group = Some(old.gid());
-    if fchown(&file, Some(old.uid()), group).or_else(|_| fchown(&file, None, group)).is_ok() {
+    let new = written(path, text)?;
+    let (file, group) = (new.as_file(), Some(old.gid()));
+    if fchown(file, Some(old.uid()), group).or_else(|_| fchown(file, None, group)).is_ok() {
         file.set_permissions(old.permissions())?;
     }
     file.sync_all()?;
-    fs::rename(new, path)
+    new.persist(path)?;
+    fs::File::open(folder_of(path))?.sync_all()
+}
+
+/// A temporary file with `text` in the folder of `path`. Only the owner can read it.
+fn written(path: &Path, text: &str) -> std::io::Result<NamedTempFile> {
+    let mut file = NamedTempFile::new_in(folder_of(path))?;
+    file.write_all(text.as_bytes())?;
+    Ok(file)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]
@@ -297,7 +310,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.key");
         let vault = Vault::open_or_create(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, OWNER_ONLY);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let sealed = vault.seal(&"hunter2".into(), "receiver:a").unwrap();
         assert!(!sealed.contains("hunter2"));
         assert_ne!(sealed, vault.seal(&"hunter2".into(), "receiver:a").unwrap(), "each nonce is new");
@@ -308,6 +321,25 @@ mod tests {
         }
         let other = Vault::open_or_create(&folder.path().join("y.key")).unwrap();
         assert!(matches!(other.unseal(&sealed, "receiver:a"), Err(SecretsError::UnknownKey { .. })));
+    }
+
+    #[test]
+    fn concurrent_creations_use_one_key() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..50 {
+            let path = folder.path().join(format!("{round}.key"));
+            let start = std::sync::Barrier::new(8);
+            let create = || {
+                start.wait();
+                Vault::open_or_create(&path).unwrap().seal(&"hunter2".into(), "a").unwrap()
+            };
+            let sealed: Vec<String> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(create)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            let vault = Vault::open(&path).unwrap();
+            assert!(sealed.iter().all(|sealed| opened(&vault, sealed, "a").is_some()));
+        }
     }
 
     #[test]
