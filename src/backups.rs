@@ -20,7 +20,7 @@ const SUFFIX: &str = ".db";
 const PART: &str = ".part";
 /// The free space that a backup leaves for the server, in bytes.
 const RESERVE: u64 = 64 << 20;
-/// The mode of the folder.
+/// The mode of the folder: only the owner has access.
 const OWNER_ONLY: u32 = 0o700;
 
 /// Where backups are stored, and how many are kept.
@@ -264,7 +264,11 @@ impl Backups {
         for entry in self.entries()? {
             let name = entry.file_name().into_string().unwrap_or_default();
             if name.strip_suffix(PART).is_some_and(is_name) {
-                fs::remove_file(entry.path()).map_err(|e| self.unusable(&entry.path(), e))?;
+                match sqlite::remove_incomplete(&entry.path()) {
+                    Ok(_) => {}
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                    Err(e) => return Err(self.unusable(&entry.path(), e)),
+                }
             }
         }
         Ok(())

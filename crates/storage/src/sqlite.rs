@@ -20,7 +20,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::backup::{BackupError, back_up};
+pub use self::backup::{BackupError, back_up, remove_incomplete};
 pub use self::error::{CommitError, OpenError, SqliteError};
 use self::readers::{Connections, Readers};
 pub use self::readers::{Reader, has_whole_word, has_word};
@@ -345,7 +345,8 @@ mod tests {
             sqlite.read(|connection| connection.batch_execute("SELECT 1")).await.unwrap();
         }
         let mut reader = sqlite.reader().await.unwrap();
-        sqlite.in_time(reader.spawn_blocking(|c| c.batch_execute("SELECT 1"))).await.unwrap().unwrap();
+        let answer = reader.spawn_blocking(|c| c.batch_execute("SELECT 1"));
+        tokio::time::timeout(Duration::from_secs(60), answer).await.unwrap().unwrap();
         reader.finish();
         // The runtime ends only after the cancelled statements have ended.
     }

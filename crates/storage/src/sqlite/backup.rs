@@ -1,14 +1,15 @@
 //! Copies the embedded database while a server uses it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::OpenError;
+use super::{OWNER_ONLY, OpenError};
 
 /// The maximum time to wait for a database lock that the server holds, in milliseconds.
 const BUSY_MS: u32 = 10_000;
@@ -22,6 +23,9 @@ pub enum BackupError {
     /// The destination already exists, and is not overwritten.
     #[error("{0} already exists; use another file name or move the file")]
     Exists(PathBuf),
+    /// Another process writes a copy with the same name.
+    #[error("another process is writing {0}: wait until it has finished, or use another file name")]
+    Busy(PathBuf),
     /// SQLite cannot copy the database.
     #[error("cannot copy the database to {path}: {source}")]
     Copy {
@@ -60,7 +64,8 @@ pub fn back_up(from: &Path, to: &Path) -> Result<u64, BackupError> {
     let mut part = to.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
-    let copied = copy(from, &part).and_then(|()| check(&part)).and_then(|()| keep(&part, to));
+    let file = claim(&part)?;
+    let copied = copy(from, &part).and_then(|()| check(&part)).and_then(|()| keep(&file, &part, to));
     if copied.is_err() {
         // An incomplete copy is useless, so it is removed.
         let _ = fs::remove_file(&part);
@@ -68,16 +73,49 @@ pub fn back_up(from: &Path, to: &Path) -> Result<u64, BackupError> {
     copied
 }
 
+/// Removes the incomplete copy of a process that was killed. Returns whether it was removed: a copy that a process is
+/// writing stays.
+///
+/// # Errors
+/// When the file cannot be opened, locked or removed.
+pub fn remove_incomplete(part: &Path) -> io::Result<bool> {
+    let file = File::options().write(true).open(part)?;
+    match file.try_lock() {
+        Ok(()) if is_at(&file, part)? => fs::remove_file(part).map(|()| true),
+        Ok(()) | Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Creates the file of an incomplete copy, or empties the one of a process that was killed, and locks it, so that no
+/// other process writes or removes it.
+fn claim(part: &Path) -> Result<File, BackupError> {
+    let failed = |e: io::Error| BackupError::Copy { path: part.to_owned(), source: e.into() };
+    // Only the owner may read posts and encrypted secrets. SQLite writes into the empty file and keeps its mode.
+    let mut options = File::options();
+    let file = options.create(true).write(true).truncate(false).mode(OWNER_ONLY).open(part).map_err(failed)?;
+    match file.try_lock() {
+        // The file may have been renamed or removed before it was locked.
+        Ok(()) if is_at(&file, part).map_err(failed)? => {}
+        Ok(()) | Err(TryLockError::WouldBlock) => return Err(BackupError::Busy(part.to_owned())),
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    file.set_len(0).map_err(failed)?;
+    Ok(file)
+}
+
+/// Whether `path` is the path of `file`.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let id = |file: fs::Metadata| (file.dev(), file.ino());
+    match fs::metadata(path) {
+        Ok(found) => Ok(id(found) == id(file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 fn copy(from: &Path, part: &Path) -> Result<(), BackupError> {
     let failed = |source: OpenError| BackupError::Copy { path: part.to_owned(), source };
-    // Removes the incomplete copy of an earlier attempt whose process was killed.
-    match fs::remove_file(part) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e.into())),
-        _ => {}
-    }
-    // Only the owner may read posts and encrypted secrets. The empty file is created first with this mode, and SQLite
-    // writes into it.
-    super::protect(part).map_err(|e| failed(e.into()))?;
     let target = part.to_str().ok_or_else(|| failed(OpenError::Path))?;
     let mut connection = open(from).map_err(failed)?;
     diesel::sql_query("VACUUM INTO ?")
@@ -97,11 +135,17 @@ fn check(part: &Path) -> Result<(), BackupError> {
     }
 }
 
-/// Makes the copy durable and gives it its final name.
-fn keep(part: &Path, to: &Path) -> Result<u64, BackupError> {
+/// Makes the copy durable and gives it its final name. `file` is the open file of `part`.
+fn keep(file: &File, part: &Path, to: &Path) -> Result<u64, BackupError> {
     let failed = |e: io::Error| BackupError::Copy { path: to.to_owned(), source: e.into() };
-    let file = File::open(part).map_err(failed)?;
     file.sync_all().map_err(failed)?;
+    // SQLite would have checked a new, empty file if the copy had been removed.
+    if !is_at(file, part).map_err(failed)? {
+        return Err(failed(io::Error::other("the incomplete copy was removed or replaced")));
+    }
+    if to.exists() {
+        return Err(BackupError::Exists(to.to_owned()));
+    }
     let size = file.metadata().map_err(failed)?.len();
     fs::rename(part, to).map_err(failed)?;
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -114,4 +158,53 @@ fn open(path: &Path) -> Result<SqliteConnection, OpenError> {
     let mut connection = SqliteConnection::establish(url)?;
     connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_MS}"))?;
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database(folder: &Path) -> PathBuf {
+        let path = folder.join("test.db");
+        let mut connection = open(&path).unwrap();
+        connection.batch_execute("CREATE TABLE t (n integer); INSERT INTO t VALUES (1)").unwrap();
+        path
+    }
+
+    #[test]
+    fn only_one_process_writes_a_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to, part) =
+            (database(folder.path()), folder.path().join("copy.db"), folder.path().join("copy.db.part"));
+        let other = claim(&part).unwrap();
+        assert!(matches!(back_up(&from, &to), Err(BackupError::Busy(_))));
+        assert!(!remove_incomplete(&part).unwrap() && part.exists() && !to.exists());
+        drop(other);
+        assert!(remove_incomplete(&part).unwrap() && !part.exists());
+    }
+
+    #[test]
+    fn concurrent_copies_leave_one_complete_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let from = database(folder.path());
+        for round in 0..20 {
+            let to = folder.path().join(format!("{round}.db"));
+            let results: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| back_up(&from, &to))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
+            assert!(fs::metadata(&to).unwrap().len() > 0);
+            check(&to).unwrap();
+        }
+    }
+
+    #[test]
+    fn copy_replaces_the_rest_of_a_killed_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (database(folder.path()), folder.path().join("copy.db"));
+        fs::write(folder.path().join("copy.db.part"), "half a database").unwrap();
+        assert!(back_up(&from, &to).unwrap() > 0);
+        check(&to).unwrap();
+    }
 }
