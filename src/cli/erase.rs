@@ -8,6 +8,7 @@ use super::{CommandResult, Context, Misuse, require_database};
 use crate::app;
 use crate::app::Services;
 use crate::domain::{Author, LiveEvent, Op, PostId, Source};
+use crate::store::posts::{PostFilter, Start};
 use crate::stream::DeadLetterSelection;
 
 /// The number of dead letters per read, and of posts per call of the stream.
@@ -103,6 +104,7 @@ async fn erase(services: &Services, author: &Author, source: Option<Source>) -> 
     services.stream.append(requests).await?;
     report.dead_letters = services.stream.purge_dead_letters(&DeadLetterSelection::Ids(letters)).await?;
     for source in &sources {
+        forget_copies(services, source, author).await?;
         let erased = services.store.erase_author(source, author).await?;
         report.posts += erased.posts.len();
         report.evidence += erased.evidence;
@@ -113,6 +115,22 @@ async fn erase(services: &Services, author: &Author, source: Option<Source>) -> 
     services.cache.clear().await;
     report.caches_cleared = true;
     Ok(report)
+}
+
+/// Removes the copies of the author's stored posts from the stream. This runs before the posts are deleted: a command
+/// that was interrupted afterwards finds only the remaining posts when it is repeated.
+async fn forget_copies(services: &Services, source: &Source, author: &Author) -> anyhow::Result<()> {
+    let filter = PostFilter { source: Some(source.clone()), author: Some(author.clone()), ..PostFilter::default() };
+    let mut start = Start::Offset(0);
+    loop {
+        let page = services.store.posts(&filter, start, PAGE as i64).await?;
+        let ids: Vec<PostId> = page.items.iter().filter_map(|post| PostId::parse(&post.post_id).ok()).collect();
+        services.stream.forget_posts(&ids, &ids).await?;
+        match page.next {
+            Some(next) => start = Start::After(next),
+            None => return Ok(()),
+        }
+    }
 }
 
 async fn notify(services: &Services, posts: &[PostId]) -> anyhow::Result<()> {

@@ -99,12 +99,7 @@ async fn author_deletion_continues_after_a_kill_between_steps() {
     let processed = format!("{}_processed", shared.prefix);
     assert_eq!(redis(&shared, "XLEN", &[&processed]).await.as_u64(), Some(POSTS as u64));
 
-    // Another session locks one of the last posts, so that the deletion stops between two of its steps.
-    let (other, connection) = tokio_postgres::connect(&shared.postgres_url, tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(connection);
-    let last = "SELECT 1 FROM post_keys WHERE post_id = (SELECT post_id FROM social_media_posts \
-                ORDER BY created_at DESC, id DESC LIMIT 1) FOR UPDATE";
-    other.batch_execute(&format!("BEGIN; {last}")).await.unwrap();
+    let other = lock_newest_post(&shared).await;
     let stream = format!("{}_posts", shared.prefix);
     redis(&shared, "XADD", &[&stream, "*", "op", "delete_author", "source", "web", "author", "ada"]).await;
     let left = async || services::number(&shared.postgres_url, "SELECT count(*) FROM social_media_posts").await;
@@ -118,6 +113,46 @@ async fn author_deletion_continues_after_a_kill_between_steps() {
     assert_eq!(left().await, 0);
     let gone = async || (redis(&shared, "XLEN", &[&processed]).await.as_u64() == Some(0)).then_some(());
     within("the stream contains no copy of a deleted post", gone).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn erasure_after_a_killed_one_leaves_no_copies() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = Shared::create().await;
+    let settings = with(&shared.settings(), &["ingester.sources=[]", "server.rate_limit=0"]);
+    let process = Process::start(folder.path(), &settings).await;
+    process.append(&posts(POSTS)).await;
+    process.drained(POSTS).await;
+    assert_eq!(process.terminate().await.code(), Some(0));
+    let processed = format!("{}_processed", shared.prefix);
+    assert_eq!(redis(&shared, "XLEN", &[&processed]).await.as_u64(), Some(POSTS as u64));
+
+    let other = lock_newest_post(&shared).await;
+    let erase = || {
+        let mut command = command(folder.path(), &settings);
+        command.args(["erase", "--author", "ada"]);
+        command
+    };
+    let mut killed = erase().spawn().unwrap();
+    let left = async || services::number(&shared.postgres_url, "SELECT count(*) FROM social_media_posts").await;
+    within("some posts are deleted", async || (left().await < POSTS as i64).then_some(())).await;
+    killed.kill().await.unwrap();
+    assert!(left().await > 0, "the erasure has not ended");
+    other.batch_execute("COMMIT").await.unwrap();
+
+    assert!(erase().status().await.unwrap().success());
+    assert_eq!(left().await, 0);
+    assert_eq!(redis(&shared, "XLEN", &[&processed]).await.as_u64(), Some(0));
+}
+
+/// Locks the newest post in an open transaction, so that the deletion of all posts stops between two of its steps.
+async fn lock_newest_post(shared: &Shared) -> tokio_postgres::Client {
+    let (other, connection) = tokio_postgres::connect(&shared.postgres_url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let newest = "SELECT 1 FROM post_keys WHERE post_id = (SELECT post_id FROM social_media_posts \
+                  ORDER BY created_at DESC, id DESC LIMIT 1) FOR UPDATE";
+    other.batch_execute(&format!("BEGIN; {newest}")).await.unwrap();
+    other
 }
 
 /// The answer of Redis to a command.
