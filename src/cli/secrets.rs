@@ -29,9 +29,9 @@ pub async fn run(command: &SecretsCommand, context: &Context) -> anyhow::Result<
     })?;
     // This call creates the key file of the embedded database if the file is missing.
     let store = app::open_store(&context.config, context.clock.clone())?;
-    Vault::add_key(&path)?;
+    let rotation = Vault::begin_rotation(&path)?;
     let objects = store.reseal_secrets().await?;
-    Vault::drop_old_keys(&path)?;
+    rotation.finish()?;
     let mut output = Output::new();
     output.line(format!(
         "encrypted the secrets of {objects} receivers and sources with a new key in {}",

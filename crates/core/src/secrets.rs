@@ -4,9 +4,10 @@
 //! with every key. A rotation adds a key, seals all secrets again, and removes the old keys. A sealed text names its
 //! key and is bound to the record in which it is stored: a copy in another record cannot be opened.
 
-use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+mod file;
+
+use std::fs::{self, TryLockError};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -18,7 +19,8 @@ use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
+
+use file::{create, folder_of, new_key, replace};
 
 /// The prefix of every sealed text, with the version of the format.
 const PREFIX: &str = "sealed:v1:";
@@ -36,7 +38,7 @@ pub enum SecretsError {
     /// The key file cannot be read or written.
     #[error("the key file {path} cannot be used")]
     File {
-        /// The file.
+        /// The path of the key file.
         path: PathBuf,
         /// The cause.
         #[source]
@@ -45,7 +47,7 @@ pub enum SecretsError {
     /// Other users can read the key file.
     #[error("the key file {path} can be read by other users (mode {mode:o}): run `chmod 600 {path}`")]
     Exposed {
-        /// The file.
+        /// The path of the key file.
         path: PathBuf,
         /// The mode of the file.
         mode: u32,
@@ -55,15 +57,21 @@ pub enum SecretsError {
         "line {line} of the key file {path} is not a key: each line must be 32 bytes as base64 (openssl rand -base64 32)"
     )]
     Key {
-        /// The file.
+        /// The path of the key file.
         path: PathBuf,
-        /// The line, counted from 1.
+        /// The number of the line, counted from 1.
         line: usize,
     },
     /// The key file contains no key.
     #[error("the key file {path} has no key: write one with `openssl rand -base64 32`")]
     Empty {
-        /// The file.
+        /// The path of the key file.
+        path: PathBuf,
+    },
+    /// Another process changes the keys.
+    #[error("another process changes the key file {path}: run the command again when that process has finished")]
+    Locked {
+        /// The path of the key file.
         path: PathBuf,
     },
     /// The key of a sealed text is not in the key file.
@@ -106,7 +114,7 @@ impl Key {
 pub struct Vault {
     path: Arc<Path>,
     keys: Arc<ArcSwap<Keys>>,
-    /// The modification time of the newest change that was logged as not readable.
+    /// The modification time of the last version of the key file that was logged as not readable.
     logged: Arc<Mutex<Option<SystemTime>>>,
 }
 
@@ -192,26 +200,20 @@ impl Vault {
     /// Adds a new key as the first key of an existing file. New secrets are sealed with it.
     ///
     /// # Errors
-    /// As [`Self::open`], and when the file cannot be written.
-    pub fn add_key(path: &Path) -> Result<Self, SecretsError> {
-        Self::open(path)?;
+    /// As [`Self::open`], when the file cannot be written, and while another process changes the keys.
+    pub fn begin_rotation(path: &Path) -> Result<Rotation, SecretsError> {
         let file = |source| SecretsError::File { path: path.to_owned(), source };
+        // The key file is replaced, so the lock is on its folder.
+        let folder = fs::File::open(folder_of(path)).map_err(file)?;
+        match folder.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(SecretsError::Locked { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => return Err(file(source)),
+        }
+        Self::open(path)?;
         let old = SecretString::from(fs::read_to_string(path).map_err(file)?);
         replace(path, &format!("{}\n{}", new_key(), old.expose_secret())).map_err(file)?;
-        Self::open(path)
-    }
-
-    /// Removes every key except the first from a file.
-    ///
-    /// # Errors
-    /// As [`Self::open`], and when the file cannot be written.
-    pub fn drop_old_keys(path: &Path) -> Result<Self, SecretsError> {
-        let current = Self::open(path)?;
-        let keys = current.current();
-        let key = keys.first().ok_or_else(|| SecretsError::Empty { path: path.to_owned() })?;
-        let line = STANDARD.encode(key.bytes.expose_secret());
-        replace(path, &format!("{line}\n")).map_err(|source| SecretsError::File { path: path.to_owned(), source })?;
-        Self::open(path)
+        Ok(Rotation { path: path.to_owned(), _lock: folder })
     }
 
     /// Seals `secret` for a place such as `receiver:on-call`.
@@ -253,48 +255,24 @@ impl Vault {
     }
 }
 
-fn new_key() -> String {
-    let mut bytes = [0; KEY_BYTES];
-    rand::Rng::fill(&mut rand::rng(), &mut bytes);
-    STANDARD.encode(bytes)
+/// A key file with a new key and the old keys. The process holds the lock for changes of the file.
+pub struct Rotation {
+    path: PathBuf,
+    _lock: fs::File,
 }
 
-/// Creates a key file with a new key, unless another process creates the file first. The file never exists without its
-/// key, not even after a crash.
-fn create(path: &Path) -> std::io::Result<()> {
-    let file = written(path, &format!("{}\n", new_key()))?;
-    file.as_file().sync_all()?;
-    match file.persist_noclobber(path) {
-        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        created => _ = created?,
+impl Rotation {
+    /// Removes every key except the first from the file. All secrets must have been sealed with the first key.
+    ///
+    /// # Errors
+    /// As [`Vault::open`], and when the file cannot be written.
+    pub fn finish(self) -> Result<(), SecretsError> {
+        let keys = Keys::read(&self.path)?;
+        let key = keys.first().ok_or_else(|| SecretsError::Empty { path: self.path.clone() })?;
+        let line = STANDARD.encode(key.bytes.expose_secret());
+        replace(&self.path, &format!("{line}\n"))
+            .map_err(|source| SecretsError::File { path: self.path.clone(), source })
     }
-    fs::File::open(folder_of(path))?.sync_all()
-}
-
-/// Replaces an existing file atomically: a crash leaves either the old or the new file. The new file has the mode and
-/// the group of the old file, and its owner if this process may set the owner. If this process may not set the group,
-/// only the owner can read the new file.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let old = fs::metadata(path)?;
-    let new = written(path, text)?;
-    let (file, group) = (new.as_file(), Some(old.gid()));
-    if fchown(file, Some(old.uid()), group).or_else(|_| fchown(file, None, group)).is_ok() {
-        file.set_permissions(old.permissions())?;
-    }
-    file.sync_all()?;
-    new.persist(path)?;
-    fs::File::open(folder_of(path))?.sync_all()
-}
-
-/// A temporary file with `text` in the folder of `path`. Only the owner can read it.
-fn written(path: &Path, text: &str) -> std::io::Result<NamedTempFile> {
-    let mut file = NamedTempFile::new_in(folder_of(path))?;
-    file.write_all(text.as_bytes())?;
-    Ok(file)
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]
@@ -347,11 +325,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.key");
         let before = Vault::open_or_create(&path).unwrap().seal(&"hunter2".into(), "a").unwrap();
-        let both = Vault::add_key(&path).unwrap();
+        let rotation = Vault::begin_rotation(&path).unwrap();
+        assert!(matches!(Vault::begin_rotation(&path), Err(SecretsError::Locked { .. })), "a rotation is in progress");
+        let both = Vault::open(&path).unwrap();
         let after = both.seal(&"hunter2".into(), "a").unwrap();
         assert_eq!((both.is_current(&before), both.is_current(&after)), (false, true));
         assert!(opened(&both, &before, "a").is_some() && opened(&both, &after, "a").is_some());
-        let last = Vault::drop_old_keys(&path).unwrap();
+        rotation.finish().unwrap();
+        let last = Vault::open(&path).unwrap();
         assert!(opened(&last, &before, "a").is_none() && opened(&last, &after, "a").is_some());
     }
 
@@ -376,10 +357,11 @@ mod tests {
         let path = folder.path().join("x.key");
         Vault::open_or_create(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        for rotate in [Vault::add_key, Vault::drop_old_keys] {
-            rotate(&path).unwrap();
-            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
-        }
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        let rotation = Vault::begin_rotation(&path).unwrap();
+        assert_eq!(mode(), 0o640);
+        rotation.finish().unwrap();
+        assert_eq!(mode(), 0o640);
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub struct DeliveryFilter {
     pub alert: Option<i64>,
 }
 
-/// A receiver whose last delivery failed, where failed tests do not count.
+/// A receiver whose last delivery failed. Failed test deliveries do not count.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
 pub struct FailingReceiver {
     /// The name of the receiver.

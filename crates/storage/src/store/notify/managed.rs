@@ -152,7 +152,7 @@ pub enum Refusal {
         /// The name of the current default route.
         name: String,
     },
-    /// The route would be its own ancestor, or have too many ancestors.
+    /// The route would be its own ancestor, or the routes above and below it would have too many levels.
     #[error("the route would be nested in itself, or more than {limit} levels deep: choose another parent")]
     Nesting {
         /// The maximum number of levels.
@@ -209,8 +209,8 @@ impl Store {
         change: &ManagedChange,
     ) -> Result<Result<Option<WithSecrets<T>>, Refusal>, StoreError> {
         let now = self.clock.now();
-        let change = change.clone().sealed(self)?;
-        let done: Result<Option<Row>, Refusal> = transact!(self, change, |c, change, run| {
+        let sealed = change.clone().sealed(self)?;
+        let mut done: Result<Option<Row>, Refusal> = transact!(self, sealed, |c, change, run| {
             let table = table_of(change.kind);
             // Serialises the changes of all kinds, because they refer to each other.
             run!(sql("UPDATE alert_notifier SET changes = changes + 1 WHERE id = 1").execute(c))?;
@@ -250,6 +250,9 @@ impl Store {
             run!(insert_audit!(audit_entry(&change, now, &versions)).execute(c))?;
             Ok(Ok(after))
         })?;
+        if let (Ok(Some(row)), Action::Create(draft) | Action::Update { draft, .. }) = (&mut done, &change.action) {
+            self.seal_again(change.kind, row, &draft.secrets).await?;
+        }
         let changed = done.map(|row| row.and_then(Row::read).map(|found| self.with_opened(found)));
         match changed {
             Ok(Some(found)) => Ok(Ok(Some(self.completed(found).await?))),
@@ -320,6 +323,28 @@ impl ManagedChange {
 }
 
 impl Store {
+    /// Seals the secrets of a stored row again if the key was replaced after they were sealed. The rotation may have
+    /// read the table before the row was committed, and the old key is removed at its end.
+    async fn seal_again(&self, kind: Kind, row: &mut Row, secrets: &Secrets) -> Result<(), StoreError> {
+        if self.are_current(&row.secrets()) {
+            return Ok(());
+        }
+        let owner = owner(kind, row.name.as_deref().unwrap_or_default());
+        let sealed = secrets_column(&self.sealed(&owner, secrets)?);
+        row.set_secrets(sealed.clone());
+        let (table, id, version) = (table_of(kind), row.id, row.version);
+        transact!(self, (sealed, id, version), |c, (sealed, id, version), run| {
+            run!(
+                sql(format!("UPDATE {table} SET secrets = ? WHERE id = ? AND version = ?"))
+                    .bind::<Nullable<Document>, _>(sealed)
+                    .bind::<BigInt, _>(id)
+                    .bind::<BigInt, _>(version)
+                    .execute(c)
+            )
+        })?;
+        Ok(())
+    }
+
     fn with_opened<T: Managed>(&self, found: WithSecrets<T>) -> WithSecrets<T> {
         let WithSecrets { stored, secrets } = found;
         let secrets = self.opened(&owner(T::KIND, stored.spec.name().unwrap_or_default()), secrets);

@@ -216,7 +216,7 @@ impl Store {
 
     /// Deliveries whose next attempt is due: at most `each` per receiver, without the receivers in `saturated`, sorted
     /// by waiting time. The limit per receiver prevents a receiver with a long queue from blocking the other receivers.
-    /// A delivery that was scheduled while the clock was ahead, at a time that is still in the future, is also due.
+    /// A delivery whose creation or last attempt has a time in the future, because the clock was ahead, is also due.
     ///
     /// # Errors
     /// When the database fails.

@@ -34,6 +34,12 @@ impl Store {
         sealed.map(Secrets).map_err(|error| StoreError::Failed(error.to_string()))
     }
 
+    /// Whether all `secrets` are sealed with the current key. Without keys, secrets are not sealed.
+    pub(super) fn are_current(&self, secrets: &Secrets) -> bool {
+        let Some(vault) = &self.vault else { return true };
+        secrets.0.values().all(|secret| vault.is_current(secret.expose_secret()))
+    }
+
     /// The secrets in plain text. A secret that cannot be decrypted is left out and logged; the receiver or source then
     /// reports that the secret is missing.
     pub(super) fn opened(&self, receiver: &str, stored: Secrets) -> Secrets {
@@ -68,7 +74,7 @@ impl Store {
     }
 
     /// Encrypts secrets that were stored in plain text, before the store had keys, and passwords in URLs of sources.
-    /// Returns the number of receivers and sources that had such secrets. Does nothing if the store has no keys.
+    /// Returns the number of changed receivers and sources. Does nothing if the store has no keys.
     ///
     /// # Errors
     /// When the database fails, or a secret cannot be encrypted.
@@ -154,8 +160,8 @@ impl Store {
                 )));
             }
             let sealed = JsonText(self.sealed(&name, &opened)?.exposed());
-            // A secret that was changed after it was read is already encrypted with the current key, so it is not
-            // updated.
+            // A secret that was changed after it was read is not updated: the change that stored it checks afterwards
+            // that it is encrypted with the current key.
             transact!(self, (id, sealed, secrets), |c, (id, sealed, before), run| {
                 run!(
                     sql(format!("UPDATE {table} SET secrets = ? WHERE id = ? AND secrets = ?"))
@@ -180,7 +186,7 @@ enum Which {
     Plain,
 }
 
-/// A receiver with secrets, as stored.
+/// A receiver or source with secrets, as stored.
 #[derive(diesel::Queryable)]
 struct SealedRow {
     id: i64,

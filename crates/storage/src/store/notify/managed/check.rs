@@ -23,7 +23,7 @@ pub struct Present {
 }
 
 impl Present {
-    /// The row that `change` replaces or deletes; `None` for a new object.
+    /// Checks `change`. Returns the row that it replaces or deletes; `None` for a new object.
     pub fn check(&self, change: &ManagedChange) -> Result<Option<&Row>, Refusal> {
         let target = self.target(&change.action)?;
         match &change.action {
@@ -93,7 +93,7 @@ impl Present {
         }
     }
 
-    /// Follows the parents of `draft` to the top level, and its descendants to the lowest level.
+    /// Refuses a route that would be its own ancestor, or would be nested in more than [`MAX_DEPTH`] levels.
     fn check_nesting(&self, draft: &Draft) -> Result<(), Refusal> {
         let refused = Err(Refusal::Nesting { limit: MAX_DEPTH });
         let mut depth = self.height(draft.name.as_deref(), MAX_DEPTH);

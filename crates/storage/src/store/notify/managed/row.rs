@@ -36,6 +36,16 @@ impl Row {
         serde_json::from_str(&self.spec.0).unwrap_or_default()
     }
 
+    /// The secrets as they are stored.
+    pub fn secrets(&self) -> Secrets {
+        self.secrets.as_ref().map(|text| Secrets::read(&text.0)).unwrap_or_default()
+    }
+
+    /// Replaces the secrets.
+    pub fn set_secrets(&mut self, secrets: Option<JsonText>) {
+        self.secrets = secrets;
+    }
+
     /// The object without its secrets, for comparisons.
     pub fn draft(self) -> Draft {
         Draft { spec: self.spec(), name: self.name, secrets: Secrets::default() }
@@ -47,7 +57,7 @@ impl Row {
         let spec = serde_json::from_str(&self.spec.0)
             .inspect_err(|error| tracing::warn!(kind, id, name = self.name, %error, "row skipped: unreadable"))
             .ok()?;
-        let secrets = self.secrets.map(|text| Secrets::read(&text.0)).unwrap_or_default();
+        let secrets = self.secrets();
         let stored = Stored {
             id,
             version: self.version,

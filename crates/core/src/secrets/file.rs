@@ -1,0 +1,58 @@
+//! Writes key files atomically.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, fchown};
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tempfile::NamedTempFile;
+
+use super::KEY_BYTES;
+
+/// A random key as base64.
+pub fn new_key() -> String {
+    let mut bytes = [0; KEY_BYTES];
+    rand::Rng::fill(&mut rand::rng(), &mut bytes);
+    STANDARD.encode(bytes)
+}
+
+/// Creates a key file with a new key, unless another process creates the file first. The file never exists without its
+/// key, not even after a crash.
+pub fn create(path: &Path) -> std::io::Result<()> {
+    let file = written(path, &format!("{}\n", new_key()))?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        created => _ = created?,
+    }
+    fs::File::open(folder_of(path))?.sync_all()
+}
+
+/// Replaces an existing file atomically: a crash leaves either the old or the new file. The new file has the mode and
+/// the group of the old file, and its owner if this process may set the owner. If this process may not set the group,
+/// only the owner can read the new file.
+pub fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let old = fs::metadata(path)?;
+    let new = written(path, text)?;
+    let (file, group) = (new.as_file(), Some(old.gid()));
+    if fchown(file, Some(old.uid()), group).or_else(|_| fchown(file, None, group)).is_ok() {
+        file.set_permissions(old.permissions())?;
+    }
+    file.sync_all()?;
+    new.persist(path)?;
+    fs::File::open(folder_of(path))?.sync_all()
+}
+
+/// A temporary file with `text` in the folder of `path`. Only the owner can read it.
+fn written(path: &Path, text: &str) -> std::io::Result<NamedTempFile> {
+    let mut file = NamedTempFile::new_in(folder_of(path))?;
+    file.write_all(text.as_bytes())?;
+    Ok(file)
+}
+
+/// The folder of a file.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
