@@ -2,6 +2,10 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long [`ServingLock::take`] waits for processes that only check the lock.
+const CHECK: Duration = Duration::from_millis(200);
 
 /// The error when another process already serves from the database.
 #[derive(Debug, thiserror::Error)]
@@ -19,8 +23,9 @@ pub fn is_held(database: &Path) -> bool {
     file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
+/// The path of the lock file. It is the same for all symbolic links to a database.
 fn lock_path(database: &Path) -> PathBuf {
-    let mut path = PathBuf::from(database).into_os_string();
+    let mut path = database.canonicalize().unwrap_or_else(|_| database.to_owned()).into_os_string();
     path.push(".lock");
     path.into()
 }
@@ -38,10 +43,15 @@ impl ServingLock {
             std::fs::create_dir_all(folder)?;
         }
         let file = File::options().create(true).write(true).truncate(false).open(lock_path(database))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(InUse { database: database.display().to_string() }.into()),
-            Err(TryLockError::Error(error)) => Err(error.into()),
+        let since = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self(file)),
+                // [`is_held`] holds the lock for a moment.
+                Err(TryLockError::WouldBlock) if since.elapsed() < CHECK => std::thread::sleep(CHECK / 10),
+                Err(TryLockError::WouldBlock) => return Err(InUse { database: database.display().to_string() }.into()),
+                Err(TryLockError::Error(error)) => return Err(error.into()),
+            }
         }
     }
 }

@@ -9,7 +9,8 @@ use tokio::sync::watch;
 use crate::alerts::{self, AlertsOptions, AlertsServices};
 use crate::app::demo::DemoTask;
 use crate::app::settings::Adjusting;
-use crate::app::{Services, model, oidc, options, routes, sign_in, sources};
+use crate::app::sign_in::{self, FirstToken};
+use crate::app::{Services, model, oidc, options, routes, sources};
 use crate::backups::Backups;
 use crate::config::{Config, Role};
 use crate::http::auth::needs_first_token;
@@ -234,14 +235,21 @@ impl Start<'_> {
         let shutdown = self.shutdown.clone();
         self.spawn("first sign-in", async move {
             let mut wait = BackendWait::new("database");
+            let token = FirstToken::generate();
             while !shutdown.is_stopping() {
-                match sign_in::first(&store, &clock).await {
+                match token.create(&store, &clock).await {
                     Ok(Some(first)) => {
                         // Errors are ignored, because the parent process may have closed stdout.
                         let _ = write!(std::io::stdout(), "{}", first.notice(&url));
                         break;
                     }
-                    Ok(None) => break,
+                    Ok(None) => {
+                        // A process that ends before it prints its token leaves a database without a known token.
+                        if sign_in::is_unused(&store).await.unwrap_or_default() {
+                            let _ = writeln!(std::io::stdout(), "{}", sign_in::REMINDER);
+                        }
+                        break;
+                    }
                     Err(error) if error.is_transient() => wait.wait(&error, &shutdown).await,
                     Err(error) => return Err(error.into()),
                 }

@@ -98,3 +98,11 @@ async fn embedded_first_start_prints_a_token_that_stays_valid() {
 async fn shared_first_start_prints_a_token_that_stays_valid() {
     first_start_prints_a_token_that_stays_valid(&Shared::create().await.settings()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn start_after_an_unused_first_token_names_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    Public::start(folder.path(), &[]).line("Admin token (shown once): ").await;
+    let reminder = Public::start(folder.path(), &[]).line("No one has signed in yet: ").await;
+    assert!(reminder.contains("sentistream sign-in"), "{reminder}");
+}

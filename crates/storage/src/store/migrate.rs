@@ -194,7 +194,8 @@ where
         }
         names.push(migration.name().to_string());
     }
-    if mode == Mode::Run && !names.is_empty() {
+    // A process that was killed after the last migration has not stored the value.
+    if mode == Mode::Run && (!names.is_empty() || connection.compatible_since()?.as_deref() != Some(COMPATIBLE_SINCE)) {
         connection.set_compatible_since()?;
     }
     Ok(Ok(names))

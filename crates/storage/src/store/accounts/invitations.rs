@@ -78,13 +78,13 @@ impl Store {
     pub async fn invite_user(&self, user: i64, sha256: &str, expires_at: Timestamp) -> Result<(), StoreError> {
         let data = (user, sha256.to_owned(), At(expires_at));
         transact!(self, data, |c, (user, sha256, expires_at), run| {
-            run!(sql("DELETE FROM user_invitations WHERE user_id = ?").bind::<BigInt, _>(user).execute(c))?;
             run!(
-                sql("INSERT INTO user_invitations (user_id, sha256, expires_at) VALUES (?, ?, ?)")
-                    .bind::<BigInt, _>(user)
-                    .bind::<Text, _>(sha256)
-                    .bind::<Instant, _>(expires_at)
-                    .execute(c)
+                sql("INSERT INTO user_invitations (user_id, sha256, expires_at) VALUES (?, ?, ?) \
+                     ON CONFLICT (user_id) DO UPDATE SET sha256 = excluded.sha256, expires_at = excluded.expires_at")
+                .bind::<BigInt, _>(user)
+                .bind::<Text, _>(sha256)
+                .bind::<Instant, _>(expires_at)
+                .execute(c)
             )?;
             Ok(())
         })
@@ -130,7 +130,8 @@ impl Store {
         })
     }
 
-    /// The user whose invitation has this code; `None` when the code is wrong, used or expired, or the user is disabled.
+    /// The user whose invitation has this code. `None` when the code is wrong, used or expired, or the user is
+    /// disabled.
     ///
     /// # Errors
     /// When the database fails.

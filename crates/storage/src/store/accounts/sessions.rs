@@ -226,7 +226,7 @@ impl Store {
         read!(self, primary, |c| query().load(c))
     }
 
-    /// Replaces the secret of a session. Returns `false` if the session has ended.
+    /// Replaces the secret of a session. Returns `false` if there is no such session.
     ///
     /// # Errors
     /// When the database fails.
