@@ -1,5 +1,6 @@
 //! Tests of models from folders and from the Hugging Face Hub, with faults of downloads.
 
+mod cache;
 mod fake_hub;
 mod routes;
 

@@ -104,7 +104,10 @@ pub enum HubError {
         status: u16,
     },
     /// The model exists, but the revision does not.
-    #[error("{repository} has no revision `{revision}`: use a branch, a tag or a commit, or omit it for the newest")]
+    #[error(
+        "{repository} has no revision `{revision}`: use a branch, a tag or a commit, or omit the revision to use the \
+         branch main"
+    )]
     NoRevision {
         /// The model in the form `OWNER/NAME`.
         repository: String,
@@ -117,7 +120,7 @@ pub enum HubError {
     /// The model is not in the cache, and downloads are off.
     #[error(
         "the model is not in {cache}, and inference.hub.offline is set: run `sentistream models pull {model}` on a machine \
-         with access to the Hub, and copy this folder"
+         with access to the Hub, and copy its folder of models to this folder"
     )]
     Offline {
         /// The model in the form `hf:OWNER/NAME[@REVISION]`.
@@ -233,7 +236,8 @@ pub fn obtain(model: &HubModel, options: &HubOptions) -> Result<Snapshot, HubErr
     }
 }
 
-/// Downloads the files of the model's current version that are not in the cache. Blocks the thread.
+/// Downloads the current version of the model. Files that are already in the cache are not downloaded again. Blocks the
+/// thread.
 ///
 /// # Errors
 /// Why the model is not available.

@@ -9,6 +9,7 @@ mod calibration;
 pub mod catalogue;
 pub mod checks;
 mod cores;
+mod durable;
 mod engine;
 mod error;
 pub mod eval;
@@ -62,9 +63,9 @@ pub use options::{
     OptionError, Precision,
 };
 
-/// A loaded model. If sentiment and emotion have separate models, their names are joined with `+`, and so are their
-/// architectures and precisions if they differ; `parameters` is the sum, `max_tokens` the smaller and `layers` the
-/// larger number.
+/// A loaded model. If sentiment and emotion have separate models, their names are joined with `+`. Architectures and
+/// precisions that differ are also joined with `+`. `parameters` is then the sum of both models, `max_tokens` the
+/// smaller number, and `layers` the larger number.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct ModelInfo {
     /// The name stored with each analysis.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::calibration;
+use super::durable;
 use super::files::ModelFiles;
 use super::hub;
 use super::labels::{HeadMap, Labelling};
@@ -235,7 +236,8 @@ pub struct CalibrationFiles {
     pub emotion: Option<PathBuf>,
 }
 
-/// The paths of the files in the folders of the models in use. If the options name a file, it is used for both heads.
+/// The paths of the calibration files in the folders of the models in use. If the options name a calibration file, it
+/// is used for both heads.
 ///
 /// # Errors
 /// When a model is not available.
@@ -286,12 +288,7 @@ pub fn store_calibration(path: &Path, new: &Calibration) -> Result<(), Calibrati
     };
     let json = serde_json::to_string_pretty(&both).map_err(|e| fail(&e))?;
     // The file is replaced atomically, because another process may be reading it.
-    let temporary = path.with_extension("json.new");
-    std::fs::write(&temporary, json + "\n").and_then(|()| std::fs::rename(&temporary, path)).map_err(|e| {
-        // Removing fails if the temporary file was not created, which needs no handling.
-        let _ = std::fs::remove_file(&temporary);
-        fail(&e)
-    })
+    durable::replace(path, (json + "\n").as_bytes(), durable::folder_of(path)).map_err(|e| fail(&e))
 }
 
 /// The first key of `labels` that is not a class of the models, and the classes of the models for the error message.
@@ -316,5 +313,31 @@ mod tests {
         std::os::unix::fs::symlink(&path, &path).unwrap();
         assert!(store_calibration(&path, &Calibration::default()).is_err());
         assert!(path.is_symlink());
+    }
+
+    #[test]
+    fn calibration_file_is_replaced_atomically() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(calibration::FILE);
+        let fit = |temperature: f64| -> calibration::HeadFit {
+            let fit = serde_json::json!({
+                "temperature": temperature, "fitted_on": 1, "measured_on": 1,
+                "ece_before": 0.2, "ece_after": 0.1, "nll_before": 0.2, "nll_after": 0.1
+            });
+            serde_json::from_value(fit).unwrap()
+        };
+        let first = Calibration { sentiment: Some(fit(1.5)), emotion: None };
+        store_calibration(&path, &first).unwrap();
+        // The second link keeps the old file. Its content shows whether the calibration was written in place.
+        let old = folder.path().join("old");
+        std::fs::hard_link(&path, &old).unwrap();
+        // A path that an earlier version used for its temporary file.
+        std::fs::create_dir(path.with_extension("json.new")).unwrap();
+        store_calibration(&path, &Calibration { sentiment: None, emotion: Some(fit(2.0)) }).unwrap();
+
+        let stored = |path: &Path| Calibration::parse(&std::fs::read(path).unwrap()).unwrap();
+        assert_eq!(stored(&old), first);
+        assert_eq!(stored(&path), Calibration { sentiment: Some(fit(1.5)), emotion: Some(fit(2.0)) });
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 }

@@ -126,7 +126,8 @@ fn is_large(name: &str) -> bool {
     name.ends_with(".safetensors") || name.ends_with(".bin")
 }
 
-fn hash(bytes: &[u8]) -> String {
+/// The SHA-256 of a file, which is its etag if the file is large.
+pub fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

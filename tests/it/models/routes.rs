@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::data;
 use crate::process::{Process, command, program};
 
-/// A route for German and French with the model in `folder`.
+/// The setting with one route: texts in `languages` go to the model in `folder`.
 fn route(languages: &str, folder: &Path) -> String {
     format!("inference.routes=[{{languages = [{languages}], model = \"{}\"}}]", folder.display())
 }

@@ -1,10 +1,12 @@
 //! Finds and lists the models in the cache.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use hf_hub::{Cache, Repo};
 
 use super::{DEFAULT_REVISION, HubError, HubModel, HubOptions, Snapshot};
+use crate::durable;
 use crate::files::ModelFiles;
 use crate::spec::ModelSpec;
 use crate::vocabulary;
@@ -31,6 +33,27 @@ pub fn snapshot(repository: &str, commit: String, options: &HubOptions) -> Snaps
     Snapshot { repository: repository.to_owned(), commit, folder }
 }
 
+/// The folder of a repository.
+pub fn repository(repository: &str, options: &HubOptions) -> PathBuf {
+    options.cache.join(Repo::model(repository.to_owned()).folder_name())
+}
+
+/// The file with the commit of a revision.
+fn ref_path(model: &str, revision: &str, options: &HubOptions) -> PathBuf {
+    repository(model, options).join("refs").join(revision)
+}
+
+/// Stores the commit of a revision. The old commit is replaced atomically.
+///
+/// # Errors
+/// When the cache is not writable.
+pub fn store_commit(revision: &str, snapshot: &Snapshot, options: &HubOptions) -> io::Result<()> {
+    let path = ref_path(&snapshot.repository, revision, options);
+    std::fs::create_dir_all(durable::folder_of(&path))?;
+    // The temporary file is not in the folder `refs`, where every file is a revision.
+    durable::replace(&path, snapshot.commit.as_bytes(), &repository(&snapshot.repository, options))
+}
+
 /// Reads the config of a model.
 ///
 /// # Errors
@@ -51,8 +74,7 @@ fn commit(model: &HubModel, options: &HubOptions) -> Option<String> {
     if revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Some(revision.to_lowercase());
     }
-    let path = options.cache.join(Repo::model(model.repository.clone()).folder_name()).join("refs").join(revision);
-    let commit = std::fs::read_to_string(path).ok()?;
+    let commit = std::fs::read_to_string(ref_path(&model.repository, revision, options)).ok()?;
     Some(commit.trim().to_owned()).filter(|commit| !commit.is_empty())
 }
 

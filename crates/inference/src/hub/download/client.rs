@@ -3,17 +3,15 @@
 mod api;
 mod transfer;
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
-use hf_hub::{Cache, Repo, RepoType};
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
 use super::super::{DEFAULT_REVISION, HubError, HubModel, HubOptions, Snapshot, cache};
 use super::EventSender;
+use crate::calibration;
 use crate::vocabulary;
 use crate::weights::{self, WeightFile};
 use api::{Api, ApiError};
@@ -22,19 +20,6 @@ use transfer::Wanted;
 /// The maximum number of attempts per file. The wait doubles after each attempt.
 const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// The number of bytes read at once when a file is checked.
-const CHUNK: usize = 1 << 20;
-
-/// How a downloaded file differs from the one on the Hub.
-#[derive(Debug, thiserror::Error)]
-enum Damage {
-    #[error(transparent)]
-    Unreadable(#[from] io::Error),
-    #[error("{length} of {size} bytes")]
-    Size { length: u64, size: u64 },
-    #[error("its SHA-256 differs from that on the Hub")]
-    Digest,
-}
 
 /// A download, which runs on its own thread.
 pub struct Job {
@@ -87,7 +72,9 @@ impl Job {
         let spec = cache::spec(&files)?;
         let mut names: Vec<String> = vocabulary::chosen(spec.family, |name| info.has(name))
             .ok_or_else(|| HubError::Unsupported(vocabulary::missing(&self.model.repository, spec.family)))?;
-        names.extend(["calibration.json".to_owned()].into_iter().filter(|name| info.has(name)));
+        // A calibration in the snapshot is kept, because it may have been fitted on this machine.
+        let calibration = Some(calibration::FILE).filter(|name| info.has(name) && !files.has(name));
+        names.extend(calibration.map(str::to_owned));
         match weights::choose(|name| info.has(name)) {
             Some(WeightFile::Whole(name)) => names.push(name),
             Some(WeightFile::Index(index)) => {
@@ -99,8 +86,7 @@ impl Job {
         }
         self.files(&(&api, &info), &names)?;
         // The commit of the revision is stored last, so that a start without a network never finds an incomplete model.
-        let named = Repo::with_revision(self.model.repository.clone(), RepoType::Model, revision);
-        Cache::new(self.options.cache.clone()).repo(named).create_ref(&info.sha).map_err(|e| self.disk(&e))?;
+        cache::store_commit(&revision, &snapshot, &self.options).map_err(|e| self.disk(&e))?;
         Ok(snapshot)
     }
 
@@ -148,11 +134,12 @@ impl Job {
 
     fn files(&mut self, (api, info): &(&Api, &Info), names: &[String]) -> Result<(), HubError> {
         let folder = cache::snapshot(&self.model.repository, info.sha.clone(), &self.options).folder;
-        let missing: Vec<&String> = names.iter().filter(|name| !folder.join(name).exists()).collect();
+        let missing: Vec<&String> =
+            names.iter().filter(|name| !is_stored(&folder.join(name), info.size(name))).collect();
         self.check_space(missing.iter().filter_map(|name| info.size(name)).sum())?;
         for name in missing {
-            let wanted = Wanted { api, name, commit: &info.sha };
-            self.retried(|job| job.file(&wanted, info.size(name)))?;
+            let wanted = Wanted { api, name, commit: &info.sha, size: info.size(name) };
+            self.retried(|job| job.transfer(&wanted))?;
         }
         Ok(())
     }
@@ -162,7 +149,7 @@ impl Job {
         std::fs::create_dir_all(&self.options.cache).map_err(|e| self.disk(&e))?;
         let Ok(room) = rustix::fs::statvfs(&self.options.cache) else { return Ok(()) };
         let free = room.f_bavail.saturating_mul(room.f_frsize);
-        let blobs = self.options.cache.join(Repo::model(self.model.repository.clone()).folder_name()).join("blobs");
+        let blobs = cache::repository(&self.model.repository, &self.options).join("blobs");
         let parts = std::fs::read_dir(blobs).into_iter().flatten().filter_map(Result::ok);
         let parts = parts.filter(|entry| entry.path().extension().is_some_and(|end| end == "part"));
         let there: u64 = parts.filter_map(|entry| Some(entry.metadata().ok()?.len())).sum();
@@ -173,43 +160,6 @@ impl Job {
             }),
             false => Ok(()),
         }
-    }
-
-    fn file(&mut self, wanted: &Wanted<'_>, size: Option<u64>) -> Result<(), HubError> {
-        let path = self.transfer(wanted)?;
-        self.verify(&path, size).map_err(|damage| {
-            // Removes the file and the link to it. An error is ignored, because the next attempt detects the damage
-            // again.
-            let _ = std::fs::canonicalize(&path).and_then(std::fs::remove_file);
-            let _ = std::fs::remove_file(&path);
-            HubError::Damaged { file: wanted.name.to_owned(), reason: damage.to_string() }
-        })
-    }
-
-    /// Checks the size of a file and, if the Hub sends it, the SHA-256.
-    fn verify(&self, path: &Path, size: Option<u64>) -> Result<(), Damage> {
-        let real = std::fs::canonicalize(path)?;
-        let length = std::fs::metadata(&real)?.len();
-        if let Some(size) = size.filter(|size| *size != length) {
-            return Err(Damage::Size { length, size });
-        }
-        let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.len() != 64 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Ok(());
-        }
-        let mut file = File::open(&real)?;
-        let mut hash = Sha256::new();
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            let read = file.read(&mut chunk)?;
-            if read == 0 {
-                break;
-            }
-            hash.update(&chunk[..read]);
-            self.events.alive();
-        }
-        let digits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        if digits == name.to_lowercase() { Ok(()) } else { Err(Damage::Digest) }
     }
 
     fn meaning(&self, error: ApiError, name: &str) -> HubError {
@@ -232,4 +182,9 @@ impl Job {
             _ => HubError::Unwritable { cache, reason },
         }
     }
+}
+
+/// Whether the file exists with the size that the Hub states. Other programs may have stored it incompletely.
+fn is_stored(path: &Path, size: Option<u64>) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| size.is_none_or(|size| size == metadata.len()))
 }

@@ -2,21 +2,41 @@
 //! hostile mirror cannot write outside of the cache.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
 
-use hf_hub::Cache;
+use sha2::{Digest as _, Sha256};
+use tempfile::Builder;
 use url::{Host, Url};
 
-use super::super::super::{HubError, HubOptions};
+use super::super::super::{HubError, HubOptions, cache};
 use super::Job;
 use super::api::Api;
+use crate::durable;
 
 /// The number of hex digits of a commit.
 const COMMIT_DIGITS: usize = 40;
+/// The number of hex digits of the hash of a large file. The hash of a small file is a SHA-1, which is not checked.
+const SHA256_DIGITS: usize = 64;
 /// The allowed numbers of hex digits of a hash: 40 for small files (SHA-1), 64 for large files (SHA-256).
-const ETAG_DIGITS: [usize; 2] = [40, 64];
+const ETAG_DIGITS: [usize; 2] = [40, SHA256_DIGITS];
+/// The number of bytes read at once when a file is checked.
+const CHUNK: usize = 1 << 20;
+/// The number of received bytes after which they are written to the disk. A single write at the end of a large file
+/// could take longer than the timeout of the caller.
+const SYNC_BYTES: u64 = 64 << 20;
+
+/// How a file differs from the one on the Hub.
+#[derive(Debug, thiserror::Error)]
+enum Damage {
+    #[error(transparent)]
+    Unreadable(#[from] io::Error),
+    #[error("{length} of {size} bytes")]
+    Size { length: u64, size: u64 },
+    #[error("its SHA-256 differs from that on the Hub")]
+    Digest,
+}
 
 /// A file to download: a file of a repository at a commit.
 pub struct Wanted<'a> {
@@ -26,6 +46,8 @@ pub struct Wanted<'a> {
     pub name: &'a str,
     /// The commit, as 40 hex digits.
     pub commit: &'a str,
+    /// The size in bytes, if the description of the revision states it.
+    pub size: Option<u64>,
 }
 
 /// Rejects plain HTTP over a network. It would expose the token, and an attacker could replace a model.
@@ -65,16 +87,21 @@ fn is_inside(name: &str) -> bool {
     !name.is_empty() && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// The paths of a file in the cache. All parts of the paths have been validated.
+/// The paths of a file in the cache, and what it must contain. All parts of the paths have been validated.
 struct Places {
     blob: PathBuf,
     part: PathBuf,
     pointer: PathBuf,
+    /// The hash of the content, which is the name of the blob.
+    etag: String,
+    /// The size in bytes.
+    size: u64,
 }
 
 impl Job {
-    /// Downloads a file, or the missing rest of it, and links it into its snapshot.
-    pub fn transfer(&mut self, wanted: &Wanted<'_>) -> Result<PathBuf, HubError> {
+    /// Downloads a file, or the missing rest of it, and links it into its snapshot. The file gets its final name after
+    /// it was checked and written to the disk, so a crash or another process never finds an unchecked file.
+    pub fn transfer(&mut self, wanted: &Wanted<'_>) -> Result<(), HubError> {
         if !is_inside(wanted.name) {
             return Err(untrusted("file name", wanted.name));
         }
@@ -87,24 +114,65 @@ impl Job {
         if !ETAG_DIGITS.contains(&metadata.etag.len()) || !is_hex(&metadata.etag) {
             return Err(untrusted("etag", &metadata.etag));
         }
-        let cache = Cache::new(self.options.cache.clone()).model(self.model.repository.clone());
-        let blob = cache.pointer_path(wanted.commit).join("../../blobs").join(&metadata.etag);
+        let blob = cache::repository(&self.model.repository, &self.options).join("blobs").join(&metadata.etag);
+        let snapshot = cache::snapshot(&self.model.repository, wanted.commit.to_owned(), &self.options);
         let places = Places {
             part: blob.with_extension("part"),
-            pointer: cache.pointer_path(wanted.commit).join(wanted.name),
+            pointer: snapshot.folder.join(wanted.name),
+            size: wanted.size.unwrap_or(metadata.size),
+            etag: metadata.etag,
             blob,
         };
         for path in [&places.blob, &places.pointer] {
-            let folder = path.parent().unwrap_or(path);
-            fs::create_dir_all(folder).map_err(|error| self.disk(&error))?;
+            fs::create_dir_all(durable::folder_of(path)).map_err(|error| self.disk(&error))?;
         }
         let _lock = self.lock(&places, wanted.name)?;
-        if !places.blob.exists() {
+        if places.blob.exists() {
+            // Another program may have stored the blob without a check.
+            self.check(&places.blob, &places, wanted.name).inspect_err(|_| {
+                // Without its blob, the link is not usable either. It may not exist.
+                let _ = fs::remove_file(&places.pointer);
+            })?;
+        } else {
             self.fetch(wanted, &Source { url, size: metadata.size }, &places.part)?;
+            self.check(&places.part, &places, wanted.name)?;
             fs::rename(&places.part, &places.blob).map_err(|error| self.disk(&error))?;
+            durable::sync_entry(&places.blob);
         }
-        link(&places, wanted.name, &metadata.etag).map_err(|error| self.disk(&error))?;
-        Ok(places.pointer)
+        link(&places, wanted.name).map_err(|error| self.disk(&error))
+    }
+
+    /// Checks a file in the cache, and removes it if it differs from the one on the Hub.
+    fn check(&self, path: &Path, places: &Places, name: &str) -> Result<(), HubError> {
+        self.verify(path, places).map_err(|damage| {
+            // An error is ignored, because the next attempt detects the damage again.
+            let _ = fs::remove_file(path);
+            HubError::Damaged { file: name.to_owned(), reason: damage.to_string() }
+        })
+    }
+
+    /// Compares the size and, for a large file, the SHA-256 of a file with those on the Hub.
+    fn verify(&self, path: &Path, expected: &Places) -> Result<(), Damage> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        if length != expected.size {
+            return Err(Damage::Size { length, size: expected.size });
+        }
+        if expected.etag.len() != SHA256_DIGITS {
+            return Ok(());
+        }
+        let mut hash = Sha256::new();
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let read = file.read(&mut chunk)?;
+            if read == 0 {
+                break;
+            }
+            hash.update(&chunk[..read]);
+            self.events.alive();
+        }
+        let digits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        if digits.eq_ignore_ascii_case(&expected.etag) { Ok(()) } else { Err(Damage::Digest) }
     }
 
     fn lock(&self, places: &Places, name: &str) -> Result<File, HubError> {
@@ -121,7 +189,7 @@ impl Job {
         let mut file = OpenOptions::new().create(true).append(true).open(part).map_err(|e| self.disk(&e))?;
         let mut start = file.metadata().map_err(|e| self.disk(&e))?.len();
         if start >= source.size {
-            // The partial file of an earlier attempt may be too long, or complete but unchecked, so it is discarded.
+            // The partial file of an earlier attempt is too long, or complete but not checked, so it is discarded.
             file.set_len(0).map_err(|e| self.disk(&e))?;
             start = 0;
         }
@@ -136,7 +204,7 @@ impl Job {
             start = 0;
         }
         self.events.received(start);
-        let mut length = start;
+        let (mut length, mut unsynced) = (start, 0);
         while length < source.size {
             let Some(chunk) = wanted.api.next(&mut answer).map_err(|error| self.meaning(error, name))? else { break };
             let chunk = chunk.as_ref();
@@ -144,13 +212,18 @@ impl Job {
             let chunk = &chunk[..chunk.len().min(left)];
             file.write_all(chunk).map_err(|e| self.disk(&e))?;
             length += chunk.len() as u64;
+            unsynced += chunk.len() as u64;
+            if unsynced >= SYNC_BYTES {
+                file.sync_data().map_err(|e| self.disk(&e))?;
+                unsynced = 0;
+            }
             self.events.received(chunk.len() as u64);
         }
         if length < source.size {
             let reason = format!("{length} of {} bytes", source.size);
             return Err(HubError::Broken { file: name.to_owned(), reason });
         }
-        Ok(())
+        file.sync_all().map_err(|e| self.disk(&e))
     }
 }
 
@@ -160,13 +233,16 @@ struct Source {
     size: u64,
 }
 
-/// Links the blob into the snapshot by a relative path, as the Hub's own tools do.
-fn link(places: &Places, name: &str, etag: &str) -> io::Result<()> {
+/// Links the blob into the snapshot by a relative path, as the Hub's own tools do. The link replaces a file or link
+/// atomically, because another process may be reading it.
+fn link(places: &Places, name: &str) -> io::Result<()> {
     let up: PathBuf = Path::new(name).components().map(|_| "..").collect();
-    match symlink(up.join("..").join("blobs").join(etag), &places.pointer) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        outcome => outcome,
-    }
+    let target = up.join("..").join("blobs").join(&places.etag);
+    Builder::new()
+        .make_in(durable::folder_of(&places.blob), |path| symlink(&target, path))?
+        .persist(&places.pointer)?;
+    durable::sync_entry(&places.pointer);
+    Ok(())
 }
 
 #[cfg(test)]
