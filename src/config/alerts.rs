@@ -7,13 +7,15 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use super::notifications::SmtpConfig;
 use super::values::*;
 use crate::domain::alert::RuleSpec;
+use crate::domain::alert::rule::BUILT_IN;
 use crate::domain::notify::{InhibitRule, MuteTiming, Receiver, Route, Secrets};
 
 /// `[alerts]`: alert rules, and the delivery of notifications.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlertsConfig {
-    /// The time between two evaluations of the due rules; above zero.
+    /// The time between two checks for rules whose own interval has passed; above zero. It is also the interval of the
+    /// built-in rules, up to one day.
     #[serde(deserialize_with = "positive_duration")]
     pub interval: Duration,
     /// The length of the window of the three built-in rules: whole minutes, from one minute to six hours. The rule for
@@ -74,12 +76,9 @@ pub struct AlertsConfig {
     pub rules: Vec<RuleSpec>,
 }
 
-/// The names of the built-in rules. The other keys of `[alerts]` set their thresholds and windows.
-pub const PROVISIONED: [&str; 3] = ["negative_share", "negative_ratio", "negative_spike"];
-
-/// Reads rules. Their names must be unique and differ from [`PROVISIONED`].
+/// Reads rules. Their names must be unique and differ from [`BUILT_IN`].
 fn rules<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<RuleSpec>, D::Error> {
-    let mut names: Vec<String> = PROVISIONED.map(str::to_owned).into();
+    let mut names: Vec<String> = BUILT_IN.map(str::to_owned).into();
     let mut rules = Vec::new();
     for (index, value) in Vec::<serde_json::Value>::deserialize(de)?.into_iter().enumerate() {
         let rule = RuleSpec::parse(value).map_err(|errors| {

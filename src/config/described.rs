@@ -12,8 +12,8 @@ use crate::domain::notify::Secrets;
 use crate::sources::managed::{FieldKind, SourceField, SourceKind};
 
 /// The kinds of sources that users can add: name, title, and the keys that only the configuration may set. These keys
-/// name files, hosts or details of a connection. [`SourceConfig::connect_like`] applies the connection settings of the
-/// configuration to added sources.
+/// name files, hosts, details of a connection or a range of items. [`SourceConfig::connect_like`] applies the
+/// connection settings of the configuration to added sources.
 const KINDS: &[(&str, &str, &[&str])] = &[
     ("rss", "Feeds and web pages", &["opml"]),
     ("bluesky", "Bluesky", &["hosts", "api", "idle_timeout", "zstd_dictionary"]),
@@ -189,7 +189,8 @@ enum InvalidField {
 fn set(known: &SourceKind, key: &str, value: &Json) -> Result<Value, InvalidField> {
     let field = known.fields.iter().find(|field| field.key == key && field.kind != FieldKind::Secret);
     let Some(default) = field.and_then(|field| field.default.as_ref()) else {
-        let keys: Vec<&str> = known.fields.iter().map(|field| field.key.as_str()).collect();
+        let settings = known.fields.iter().filter(|field| field.kind != FieldKind::Secret);
+        let keys: Vec<&str> = settings.map(|field| field.key.as_str()).collect();
         return Err(InvalidField::Unknown { kind: known.kind.clone(), keys: keys.join(", ") });
     };
     let read = |value: &Json| Value::try_from(value).map_err(InvalidField::Null);

@@ -74,7 +74,7 @@ impl Deliveries {
         let busy = self.per_receiver();
         let saturated = |(receiver, count): (&str, usize)| (count >= PER_RECEIVER).then(|| receiver.to_owned());
         let saturated: BTreeSet<String> = busy.into_iter().filter_map(saturated).collect();
-        // Some of the deliveries that are read may already be in flight, so twice as many are read.
+        // Some of the deliveries that are read may already be in flight, so twice the limit per receiver is read.
         self.store.due_deliveries(2 * PER_RECEIVER as i64, &saturated).await
     }
 
@@ -150,7 +150,7 @@ impl Deliveries {
     }
 }
 
-/// One attempt to send a message, with its outcome.
+/// One attempt to send a message: the kind of receiver, the start, the duration, and the settings of retries.
 struct Sent {
     kind: &'static str,
     at: crate::domain::Timestamp,

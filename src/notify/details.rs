@@ -64,8 +64,9 @@ fn matchers(labels: &Labels) -> String {
     utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string()
 }
 
-/// The usual percentage of a share: the percentage on the day before the window. `None` if the rule is not a share,
-/// there are no posts, or rollups do not contain the counts of the scope.
+/// The usual percentage of a share: the percentage in the 24 hours before the window. `None` if the rule is not a
+/// share, there are no posts with a sentiment, the topic was deleted, or rollups do not contain the counts of the
+/// scope.
 async fn usual_percentage(store: &Store, rule: &Rule, alert: &Alert) -> Result<Option<f64>, StoreError> {
     let Condition::Share { of, .. } = rule.spec.condition else { return Ok(None) };
     let topic = match &rule.spec.scope {

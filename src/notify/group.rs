@@ -23,7 +23,7 @@ const RESOLVED_FOR: Duration = Duration::from_secs(24 * 3600);
 pub struct Group {
     /// The route's name.
     pub route: String,
-    /// The address of the recipient; `None` for receivers that do not send one message per recipient.
+    /// The address of the recipient; `None` if the receiver gets one message for everyone.
     #[serde(default)]
     pub recipient: Option<String>,
     /// The values of the route's `group_by` labels.
@@ -144,8 +144,8 @@ impl Member {
         self.notified.is_some_and(|notified| notified.status == Status::Firing)
     }
 
-    /// Whether the receiver must be notified. This is not the case if an alert was resolved and fires again before the
-    /// receiver was notified of its end.
+    /// Whether the receiver must be notified. The receiver is not notified of an alert that was resolved and fires
+    /// again before the receiver was notified of its end.
     fn is_due(&self, send_resolved: bool) -> bool {
         match self.status() {
             Status::Firing => !self.is_known_to_fire(),
@@ -161,7 +161,7 @@ pub struct Target<'a> {
     pub route: &'a Route,
     /// The values of the route's `group_by` labels.
     pub labels: Labels,
-    /// The address of the recipient; `None` for receivers that do not send one message per recipient.
+    /// The address of the recipient; `None` if the receiver gets one message for everyone.
     pub recipient: Option<&'a str>,
 }
 
@@ -253,7 +253,8 @@ impl Group {
             let Some(ended) = member.ends_at else { return true };
             moment.send_resolved && member.is_known_to_fire() && ended + RESOLVED_FOR > moment.now
         });
-        // A flush time after the longest wait was recorded while the clock was ahead, so an earlier time replaces it.
+        // A flush time that is further ahead than the longest wait was recorded while the clock was ahead, or before
+        // the route got shorter waits. An earlier time replaces it.
         let longest = moment.route.group_wait.0.max(moment.route.group_interval.0);
         self.flush_at = self.flush_at.min(moment.now + longest);
         if moment.muted || moment.now < self.flush_at {

@@ -6,11 +6,12 @@ use super::details;
 use super::group::{Group, Notification, NotifiedAlert};
 use crate::domain::Timestamp;
 use crate::domain::alert::Rule;
+use crate::domain::alert::rule::BUILT_IN;
 use crate::domain::notify::message::common;
 use crate::domain::notify::{Message, MessageAlert, Receiver, Status};
 use crate::store::{Store, StoreError};
 
-/// The annotation for which the generated sentence is used if the rule does not define it.
+/// The annotation that gets the generated sentence if the rule does not define the annotation, or is built in.
 const SUMMARY: &str = "summary";
 
 /// Composes messages. Reads the rules only once.
@@ -71,8 +72,9 @@ impl<'a> Composer<'a> {
             && let Some(rule) = self.rule(stored.rule_id).await?
         {
             let found = details::of(self.store, &rule, &stored, base).await?;
-            // The sentence is easier to read than the summaries of configured rules, which are lists of numbers.
-            if rule.provisioned || !annotations.contains_key(SUMMARY) {
+            // The sentence is easier to read than the summaries of built-in rules, which are lists of numbers.
+            let is_built_in = rule.provisioned && BUILT_IN.contains(&rule.spec.name.as_str());
+            if is_built_in || !annotations.contains_key(SUMMARY) {
                 annotations.insert(SUMMARY.to_owned(), found.sentence.clone());
             }
             shown = Some(found);

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use crate::domain::Timestamp;
 
-/// Attempts and time limits of a delivery.
+/// The waits between the attempts of a delivery, and the time limit of all attempts.
 #[derive(Clone, Debug)]
 pub struct RetryOptions {
     /// The wait after the first attempt. It doubles after each further attempt.
     pub first: Duration,
-    /// The maximum wait, unless the receiver requests a longer one.
+    /// The maximum wait. A receiver can request a longer wait.
     pub longest: Duration,
-    /// A delivery is retried until this long after its creation. Then it fails.
+    /// The time after its creation for which a delivery is retried. Then the delivery fails.
     pub give_up_after: Duration,
 }
 

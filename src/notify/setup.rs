@@ -14,7 +14,8 @@ use crate::store::{Store, StoreError};
 pub struct ReceiverWithSecrets {
     /// The receiver without its secrets.
     pub receiver: Receiver,
-    /// The secrets: decrypted from the database, or from the configuration if the receiver is defined there.
+    /// The secrets. They are decrypted from the database. If the configuration defines the receiver, they come from the
+    /// configuration.
     pub secrets: Secrets,
 }
 

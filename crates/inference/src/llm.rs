@@ -3,9 +3,9 @@
 //! A request contains several texts. Each result in the response is validated separately. Valid results are kept; all
 //! other texts are requested again in smaller parts, down to a single text. If a response has no valid result, a probe
 //! sentence is sent. If the probe fails too, the server is unavailable, and the texts are retried later
-//! ([`InferenceError::Unavailable`]). If the probe succeeds, a text fails ([`InferenceError::Failed`]) when two requests
-//! that contain only this text have no valid result. Valid results are cached for ten minutes, so that a retried batch
-//! does not request them again.
+//! ([`InferenceError::Unavailable`]). If the probe succeeds, a text fails ([`InferenceError::Failed`]) when two
+//! requests that contain only this text have no valid result. Valid results are cached for ten minutes, so that a
+//! retried batch does not request them again.
 
 mod answer;
 mod breaker;

@@ -36,8 +36,8 @@ pub enum PathError {
     Syntax(String),
     /// The path is too long, or could take very long to evaluate.
     #[error(
-        "too complex: use at most {MAX_PATH} characters, {MAX_COMMAS} commas, four opening parentheses, and one \"..\" \
-         or one filter without \"$\""
+        "too complex: use at most {MAX_PATH} bytes, {MAX_COMMAS} commas, {MAX_PARENTHESES} opening parentheses, \
+         and either one \"..\" or one filter; a filter must not contain \"$\""
     )]
     Costly,
 }

@@ -37,7 +37,7 @@ export function makeInsight(params: URLSearchParams, part: Partial<Insight> = {}
   };
 }
 
-/** A sentiment that became negative because of refunds. */
+/** An insight with a change: the sentiment became negative because of refunds. */
 export function refundInsight(): Partial<Insight> {
   const cited = {
     source: "twitter",

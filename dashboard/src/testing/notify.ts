@@ -113,7 +113,7 @@ export class NotifyWorld {
     return ok(rule);
   }
 
-  /** The texts of the templates without their placeholders. A placeholder without its end is an error. */
+  /** The texts of the templates as they are. A title that ends with `{{` is an error. */
   private message({ templates }: MessagePreviewDraft): Answer {
     const { title, text } = templates ?? {};
     if (title?.endsWith("{{")) {

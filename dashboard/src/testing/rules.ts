@@ -14,6 +14,11 @@ export class RuleWorld {
     if (method === "GET" && !id) return ok({ rules: this.rules });
     const before = this.rules.find((rule) => rule.id === Number(id));
     if (method === "GET") return before ? ok(before) : undefined;
+    const { name } = (body ?? {}) as Partial<RuleDraft>;
+    if (method === "POST" && this.rules.some((rule) => rule.name === name)) {
+      const detail = "another rule already has this name";
+      return { status: 409, json: { type: "about:blank", title: "Conflict", status: 409, detail } };
+    }
     this.rules = this.rules.filter((rule) => rule !== before);
     if (method === "DELETE") return { status: 204 };
     const now = new Date().toISOString();

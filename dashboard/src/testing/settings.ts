@@ -2,7 +2,7 @@ import type { BackupList } from "@/api/maintenance";
 import type { Setting, SettingList } from "@/api/settings";
 import { type Answer, iso, ok } from "./answer";
 
-/** A setting with its default. */
+/** A setting with defaults. */
 export function makeSetting(key: string, part: Partial<Setting> = {}): Setting {
   return {
     key,
@@ -37,7 +37,7 @@ export class SettingWorld {
     makeSetting("retention.posts", { type: "duration", optional: true, ...editable }),
     makeSetting("llm.api_key", { type: "secret", value: "***" }),
   ];
-  /** The validation error of a value, by its JSON. */
+  /** The validation errors, by the JSON of the rejected value. */
   readonly errors: Record<string, string> = {};
   backups: BackupList = {
     supported: true,

@@ -12,7 +12,7 @@ import { SENTIMENTS } from "@/lib/labels";
 import { bucketLength } from "@/lib/range";
 import { type Answer, iso } from "./answer";
 
-/** The topics of a world. A topic matches posts that contain its query. A bracket in a query is a syntax error. */
+/** The topics of a world. A topic matches posts that contain its query. An opening bracket is a syntax error. */
 export class TopicWorld {
   topics: Topic[] = [];
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::alerts::AlertsOptions;
 use crate::config::{self, Config};
 use crate::domain::Sentiment;
-use crate::domain::alert::rule::LONGEST_SPIKE;
+use crate::domain::alert::rule::{BUILT_IN, LONGEST_SPIKE};
 use crate::domain::alert::{Class, Condition, Direction, Distinct, GroupBy, Labels, NoData, RuleSpec, Scope, Severity};
 
 use super::instance;
@@ -40,7 +40,7 @@ pub fn alert_rules(config: &Config) -> Vec<RuleSpec> {
 
 /// The alert rules that the values of `[alerts]` define.
 fn default_rules(alerts: &config::AlertsConfig) -> Vec<RuleSpec> {
-    let [share, ratio, spike] = config::PROVISIONED;
+    let [share, ratio, spike] = BUILT_IN;
     let negative = Class::Sentiment(Sentiment::Negative);
     let significance = Some(alerts.significance);
     let rule = |name: &str, condition: Condition, summary: &str| RuleSpec {
@@ -69,7 +69,8 @@ fn default_rules(alerts: &config::AlertsConfig) -> Vec<RuleSpec> {
     let ratio_above = Condition::Ratio { threshold: alerts.negative_ratio, significance };
     vec![
         rule(share, share_above, "{{source}}: {{value}} of {{posts}} posts are negative"),
-        // The usual ratio differs between sources, so this rule counts the posts of all sources together.
+        // The usual ratio differs between sources, so one threshold does not suit each source. This rule counts the
+        // posts of all sources together.
         RuleSpec {
             group_by: GroupBy::None,
             ..rule(ratio, ratio_above, "{{source}}: {{value}} negative posts per positive one, of {{posts}} posts")

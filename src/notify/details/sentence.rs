@@ -70,7 +70,13 @@ impl Facts<'_> {
 
     fn share(&self, class: Class, usual: Option<f64>) -> String {
         let usual = usual.map(|usual| format!(", usually {}", percent(usual / 100.0))).unwrap_or_default();
-        format!("{} of {}{} {}{usual}", percent(self.value()), posts(self.total()), self.about, are(class))
+        format!(
+            "{} of {}{} {}{usual}",
+            percent(self.value()),
+            posts(self.total()),
+            self.about,
+            are(class, self.total())
+        )
     }
 
     fn ratio(&self) -> String {
@@ -84,36 +90,47 @@ impl Facts<'_> {
             Direction::Above => "more than",
             Direction::Below => "fewer than",
         };
-        let (count, posts) = (plain(self.value()), posts_of(class));
+        let count = plain(self.value());
+        let posts = posts_of(class, count == "1");
         format!("{count} {posts}{} within {}, {limit} {}", self.about, self.window, plain(threshold))
     }
 
     fn spike(&self, class: Class) -> String {
         let count = self.count(class).unwrap_or_else(|| self.alert.post_count.into());
         let usual = self.number("baseline").map(|usual| format!(", usually {}", plain(usual))).unwrap_or_default();
-        format!("{count} {}{} within {}{usual}", posts_of(class), self.about, self.window)
+        format!("{count} {}{} within {}{usual}", posts_of(class, count == 1), self.about, self.window)
     }
 
     fn shift(&self, class: Class) -> String {
         let before = self.number("baseline").unwrap_or_default();
         let now = percent(before + self.value());
-        format!("{now} of {}{} {}, {} before", posts(self.total()), self.about, are(class), percent(before))
+        format!(
+            "{now} of {}{} {}, {} before",
+            posts(self.total()),
+            self.about,
+            are(class, self.total()),
+            percent(before)
+        )
     }
 }
 
-fn are(class: Class) -> String {
-    match class {
-        Class::Posts => "are counted".to_owned(),
-        Class::Sentiment(label) => format!("are {label}"),
-        Class::Emotion(label) => format!("express {label}"),
+fn are(class: Class, count: i64) -> String {
+    match (class, count == 1) {
+        (Class::Posts, true) => "is counted".to_owned(),
+        (Class::Posts, false) => "are counted".to_owned(),
+        (Class::Sentiment(label), true) => format!("is {label}"),
+        (Class::Sentiment(label), false) => format!("are {label}"),
+        (Class::Emotion(label), true) => format!("expresses {label}"),
+        (Class::Emotion(label), false) => format!("express {label}"),
     }
 }
 
-fn posts_of(class: Class) -> String {
+fn posts_of(class: Class, is_one: bool) -> String {
+    let posts = if is_one { "post" } else { "posts" };
     match class {
-        Class::Posts => "posts".to_owned(),
-        Class::Sentiment(label) => format!("{label} posts"),
-        Class::Emotion(label) => format!("posts with {label}"),
+        Class::Posts => posts.to_owned(),
+        Class::Sentiment(label) => format!("{label} {posts}"),
+        Class::Emotion(label) => format!("{posts} with {label}"),
     }
 }
 

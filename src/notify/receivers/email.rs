@@ -34,7 +34,7 @@ pub struct SmtpOptions {
     pub credentials: Option<SmtpCredentials>,
     /// The sender: `ada@example.org`, or `Ada <ada@example.org>`.
     pub from: String,
-    /// The certificate of an authority in PEM that is trusted in addition to those of the system.
+    /// The PEM certificate of a certificate authority that is trusted in addition to the authorities of the system.
     pub authority: Option<Vec<u8>>,
 }
 

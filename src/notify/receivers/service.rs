@@ -12,7 +12,7 @@ use crate::domain::notify::{Channel, Delivery, Receiver, Secrets};
 use crate::notify::setup::ReceiverWithSecrets;
 use crate::outbound::Outbound;
 
-/// A sender to one of these services.
+/// Sends the messages of one receiver to its service.
 pub struct ServiceSender {
     outbound: Outbound,
     clock: Clock,

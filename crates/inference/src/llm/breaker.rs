@@ -92,7 +92,7 @@ impl Breaker {
     /// Takes one request from the budget.
     ///
     /// # Errors
-    /// The state that forbids requests now.
+    /// The state that forbids requests now; [`LlmState::Ready`] while a trial request is in progress.
     pub fn pass(&self) -> Result<(), LlmState> {
         let now = self.clock.now();
         let mut state = self.state();
@@ -102,7 +102,7 @@ impl Breaker {
         }
         if state.open_until.is_some() {
             if state.trial.is_some_and(|began| now < began + FIRST_PAUSE) {
-                return Err(LlmState::Paused { until: now, reason: state.reason.clone() });
+                return Err(LlmState::Ready);
             }
             state.trial = Some(now);
         }

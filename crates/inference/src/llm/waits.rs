@@ -7,7 +7,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 /// The maximum wait between two attempts of a request. If the server requests a longer wait, the request fails.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// The waits before each of `retries` retries: `first` with jitter, which doubles up to [`LONGEST_WAIT`].
+/// The wait before each of `retries` retries: `first`, doubled for each retry, with jitter, at most [`LONGEST_WAIT`].
 pub fn waits(first: Duration, retries: usize) -> impl Iterator<Item = Duration> {
     let backoff = ExponentialBuilder::default()
         .with_min_delay(first)

@@ -26,12 +26,12 @@ interface Wish {
   places: readonly Place[];
 }
 
-/** What was created. A source can fail after the topic was added. */
+/** What was created. Rules and sources can fail after the topic was added. */
 interface Made {
   topic: string;
   sources: readonly string[];
-  /** Why a source could not be added. */
-  failure: unknown;
+  /** What could not be added, and why. */
+  failures: readonly { what: string; reason: unknown }[];
 }
 
 /** Follows a brand in one step: a topic, two rules and the sources of its posts. */
@@ -96,30 +96,29 @@ async function follow({ name, alerts, places }: Wish): Promise<Made> {
     description: `Posts about ${name}`,
     backfill: true,
   });
-  if (alerts) {
-    for (const template of ["negative", "surge"] as const) {
-      const draft = templateDraft(template);
-      const rule = {
-        ...draft,
-        name: `${name}: ${draft.name}`,
-        scopeKind: "topic",
-        scopeName: topic,
-      } as const;
-      await saveRule(ruleOf(rule), null);
-    }
+  const rules: PromiseSettledResult<unknown>[] = [];
+  for (const template of alerts ? (["negative", "surge"] as const) : []) {
+    const draft = templateDraft(template);
+    const rule = { ...draft, name: `${name}: ${draft.name}`, scopeKind: "topic", scopeName: topic } as const;
+    rules.push(...(await Promise.allSettled([saveRule(ruleOf(rule), null)])));
   }
   const added = await Promise.allSettled(places.map((place) => addSource(sourceFor(place, name))));
   return {
     topic,
     sources: added.flatMap((one) => (one.status === "fulfilled" ? [one.value.name] : [])),
-    failure: added.find((one) => one.status === "rejected")?.reason,
+    failures: [...firstFailure("An alert rule", rules), ...firstFailure("A source", added)],
   };
+}
+
+function firstFailure(what: string, results: readonly PromiseSettledResult<unknown>[]): Made["failures"] {
+  const failed = results.find((one) => one.status === "rejected");
+  return failed ? [{ what, reason: failed.reason }] : [];
 }
 
 function Followed({
   name,
   alerts,
-  made: { topic, sources, failure },
+  made: { topic, sources, failures },
 }: {
   name: string;
   alerts: boolean;
@@ -134,12 +133,12 @@ function Followed({
         You follow {name}. Stored posts are being matched.
       </p>
       {sources.length > 0 && <p>New posts come from {sources.join(", ")}.</p>}
-      {failure !== undefined && (
-        <div>
-          <p>A source could not be added.</p>
-          <FailureNote error={failure} />
+      {failures.map(({ what, reason }) => (
+        <div key={what}>
+          <p>{what} could not be added.</p>
+          <FailureNote error={reason} />
         </div>
-      )}
+      ))}
       <div className="flex flex-wrap gap-2">
         <Link to="/" search={{ topic }} className={buttonClass("solid")}>
           Open overview

@@ -4,7 +4,7 @@ export interface Mistake {
   message: string;
 }
 
-/** Reads "at character 7: a word was expected". */
+/** Parses an error of the server, for example "at character 7: a word was expected". */
 export function mistakeOf(text: string): Mistake {
   const [, position, message] = /^at character (\d+): (.*)$/s.exec(text) ?? [];
   return position && message ? { position: Number(position), message } : { position: null, message: text };

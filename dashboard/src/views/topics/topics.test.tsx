@@ -109,6 +109,20 @@ describe("topics", () => {
     ]);
   });
 
+  it("following a brand reports a rule that cannot be added", async () => {
+    fill();
+    state.world.rules.add({ name: "Acme: Sentiment turns negative" });
+    const { user } = open("/topics");
+    await user.click(await screen.findByRole("button", { name: "Follow a brand" }));
+    const form = within(await screen.findByRole("dialog", { name: "Follow a brand" }));
+    await user.type(form.getByLabelText("Brand, product or person"), "Acme");
+    await user.click(form.getByRole("button", { name: "Follow" }));
+    expect(await form.findByText("An alert rule could not be added.")).toBeTruthy();
+    expect(form.getByText(/another rule already has this name/i)).toBeTruthy();
+    expect(form.getByText(/^New posts come from acme-bluesky/)).toBeTruthy();
+    expect(state.world.rules.rules.map(({ name }) => name)).toContain("Acme: Unusually many posts");
+  });
+
   it("totals of topics are refetched while posts arrive", async () => {
     fill();
     state.world.topics.add("acme", "acme");
@@ -128,7 +142,7 @@ describe("topics", () => {
     // The share of voice is refetched with the totals.
     const row = await screen.findByRole("row", { name: /^acme/ });
     await waitFor(() => expect(row.textContent).toContain("75.0%"));
-    // The shares of the earlier period are not.
+    // The shares of the earlier period are not refetched.
     await settled();
     expect(
       earlier()

@@ -18,7 +18,7 @@ export interface ComparedShare extends TopicShare {
   change: number | null;
   /** The change of the net sentiment in points, or `null` if there is nothing to compare with. */
   netChange: number | null;
-  /** The change of the topic's share of mentions, or `null` if there is nothing to compare with. */
+  /** The change of the topic's share of voice, or `null` if there is nothing to compare with. */
   shareChange: ShareChange | null;
 }
 
@@ -41,7 +41,7 @@ export function useShares(search: Search) {
     source: search.source,
     tz: window.period === "day" ? zone() : undefined,
   });
-  // The shares change with the totals, while posts arrive and during a backfill.
+  // The totals are part of the query key, so that the shares are read again when a total changes.
   const topics = useTopicsQuery().data;
   const matched = topics?.map(({ posts }) => posts.total);
   // Without a backfill the earlier period seldom changes, and the periodic refetch is sufficient.

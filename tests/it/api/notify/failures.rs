@@ -127,7 +127,8 @@ async fn flapping_alert_is_reported_once_per_interval(setup: Setup) {
     harness.resolve("mood", "web").await;
     harness.fire("mood", "web").await;
     harness.advance(5 * MINUTE);
-    // The receiver was notified that the alert fires, and it fires again, so nothing is sent until it is resolved.
+    // The receiver was notified that the alert fires. The alert was resolved and fires again, so nothing is sent until
+    // the alert is resolved again.
     harness.followed().await;
     harness.resolve("mood", "web").await;
     assert_eq!(harness.message(2).await["status"], "resolved");

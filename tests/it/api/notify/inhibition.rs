@@ -1,7 +1,8 @@
 //! Inhibition rules, and intervals in which routes are active.
 
 use sentistream::app::alert_options;
-use sentistream::config::{Config, Inputs, PROVISIONED};
+use sentistream::config::{Config, Inputs};
+use sentistream::domain::alert::rule::BUILT_IN;
 use serde_json::{Value, json};
 
 use super::super::test_app::{Setup, cases};
@@ -59,7 +60,7 @@ async fn default_rules_notify_once_per_incident(setup: Setup) {
         assert_eq!(rule.labels, rules[0].labels, "{}", rule.name);
         harness.label(&rule.labels);
     }
-    let [share, ratio, spike] = PROVISIONED;
+    let [share, ratio, spike] = BUILT_IN;
     harness.fire(spike, "web").await;
     for (rule, source) in [(share, "web"), (ratio, ""), (share, ""), (spike, "")] {
         harness.fire(rule, source).await;

@@ -69,9 +69,9 @@ async fn processes_of_an_ended_program_are_killed(setup: Setup) {
 async fn processes_of_a_timed_out_program_are_killed(setup: Setup) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("id");
-    let harness = firing(setup, &leaving_a_process(&file, "wait"), "1s").await;
+    let harness = firing(setup, &leaving_a_process(&file, "wait"), "5s").await;
     let failed = harness.delivery("the program takes too long", |delivery| delivery["error"].is_string()).await;
-    assert!(failed["error"].as_str().unwrap().contains("did not end within 1 s"), "{failed:#}");
+    assert!(failed["error"].as_str().unwrap().contains("did not end within 5 s"), "{failed:#}");
     process_ends(&harness, &file).await;
 }
 

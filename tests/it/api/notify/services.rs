@@ -14,7 +14,7 @@ struct Service {
     kind: &'static str,
     channel: fn(&str) -> Value,
     secrets: fn(&str) -> Value,
-    /// Checks the request for a firing and for a resolved alert.
+    /// Checks a request about an alert with this status.
     check: fn(&Request, Status),
 }
 

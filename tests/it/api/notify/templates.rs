@@ -6,8 +6,14 @@ use super::super::test_app::{Setup, cases};
 use super::MINUTE;
 use super::fakes::Hook;
 use super::harness::Harness;
+use sentistream::domain::alert::RuleSpec;
 
-cases!(message_contains_a_sentence_posts_and_links, templates_replace_title_and_text, template_preview_names_errors);
+cases!(
+    message_contains_a_sentence_posts_and_links,
+    summary_of_a_configured_rule_is_kept,
+    templates_replace_title_and_text,
+    template_preview_names_errors,
+);
 
 async fn message_contains_a_sentence_posts_and_links(setup: Setup) {
     let harness = Harness::start(setup).await;
@@ -47,6 +53,22 @@ async fn message_contains_a_sentence_posts_and_links(setup: Setup) {
         silence.starts_with("https://senti.example.org/alerts/silences?matchers=alertname%3D%22mood%22"),
         "{silence}"
     );
+}
+
+async fn summary_of_a_configured_rule_is_kept(setup: Setup) {
+    for (name, shown) in
+        [("mood", "The mood of <web> turned & \"fell\""), ("negative_share", "1 % of 1 post on web is negative")]
+    {
+        let harness = Harness::start(setup).await;
+        harness.route("hook", json!([])).await;
+        let rule = RuleSpec::parse(json!({"name": name, "kind": "share", "threshold": 0.5})).expect("a rule");
+        let store = &harness.app.services.store;
+        store.provision_alert_rules(std::slice::from_ref(&rule)).await.expect("the rules are provisioned");
+        harness.set_details(json!({"value": 0.01, "counts": {"total": 1, "negative": 1}}));
+        harness.fire(name, "web").await;
+        harness.advance(MINUTE);
+        assert_eq!(harness.message(1).await["alerts"][0]["annotations"]["summary"], shown, "{name}");
+    }
 }
 
 async fn templates_replace_title_and_text(setup: Setup) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// The labels by name.
+/// The values of labels, by the name of the label.
 pub type Labels = BTreeMap<String, String>;
 
 /// The labels that SentiStream sets. A rule must not set them.

@@ -14,6 +14,9 @@ use crate::domain::Timestamp;
 /// The longest window of a spike. The limit ensures that a day contains at least eight windows.
 pub const LONGEST_SPIKE: Duration = Duration::from_secs(3 * 3_600);
 
+/// The names of the built-in rules. Keys of `[alerts]` set their thresholds and windows.
+pub const BUILT_IN: [&str; 3] = ["negative_share", "negative_ratio", "negative_spike"];
+
 /// A stored rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
@@ -21,7 +24,7 @@ pub struct Rule {
     pub id: i64,
     /// Increases with each change.
     pub version: i64,
-    /// Whether the configuration file defines the rule. The API cannot change such rules.
+    /// Whether the configuration file defines the rule. The API cannot change rules of the configuration file.
     pub provisioned: bool,
     /// When the rule was created.
     pub created_at: Timestamp,
@@ -81,7 +84,8 @@ impl RuleSpec {
         self.compares_posts() || self.needs_authors()
     }
 
-    /// Whether copies of a text or posts of an author may change the result. A window without posts has no copies.
+    /// Whether the result may depend on which posts are copies of a text or have the same author. Always false for an
+    /// absence, which only requires that there are no posts.
     pub fn compares_posts(&self) -> bool {
         self.distinct != Distinct::Posts && self.condition != Condition::Absence
     }
@@ -103,7 +107,7 @@ impl RuleSpec {
 pub enum Condition {
     /// The share of a class among the posts with a sentiment, in [0, 1], is beyond the threshold. With a significance,
     /// the deviation from the threshold must also be significant: if the true share were equal to the threshold, the
-    /// probability of such a count or a more extreme one (the p-value) must be below the significance.
+    /// probability of the observed count or a more extreme one (the p-value) must be below the significance.
     Share {
         /// The class whose share is compared.
         of: Class,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::{Author, InvalidValue, Source, TopicName};
 
-/// The maximum length of a filter text, in characters.
+/// The maximum length of WORDS in `text:WORDS`, in characters.
 const MAX_TEXT_CHARS: usize = 200;
 
 /// The posts that a rule watches, written as `all`, `source:NAME`, `author:NAME`, `topic:NAME` or `text:WORDS`.

@@ -1,4 +1,5 @@
-//! The state of each series of a rule, and its changes.
+//! The state of each series of a rule, and its changes. A series is one of the groups into which `group_by` splits the
+//! posts that the rule watches.
 
 use serde::{Deserialize, Serialize};
 
@@ -73,8 +74,7 @@ pub struct Transition {
     pub labels: Labels,
     /// The rule's annotations with filled placeholders.
     pub annotations: Labels,
-    /// The cause of the change if the cause is not the measured value but, for example, an error or a deleted rule;
-    /// otherwise null.
+    /// The cause of the change, such as an error or a deleted rule; null if the measured value is the cause.
     pub reason: Option<String>,
 }
 

@@ -107,8 +107,8 @@ words! {
         Normal = "normal",
         /// The condition holds, but for less time than the rule's `for`. No alert is open yet.
         Pending = "pending",
-        /// The alert is open: the condition holds, the value has not crossed the recovery threshold yet, or the window
-        /// cannot be evaluated (an error, downtime, or no posts with `no_data` set to `keep`).
+        /// The alert is open, because the condition holds, the value has not crossed the recovery threshold yet, or the
+        /// window cannot be evaluated (an error, downtime, or no posts with `no_data` set to `keep`).
         Firing = "firing",
         /// The alert is open. The condition has stopped holding, but for less time than `keep_firing_for`.
         Recovering = "recovering",

@@ -93,8 +93,8 @@ fn of_timing(timing: &MuteTiming) -> Value {
 }
 
 /// Converts an interval. Alertmanager has no intervals across midnight, so an interval across midnight becomes two. In
-/// the second one, the weekdays are shifted by one day. The dates are not shifted, because for a day such as the last
-/// of a month this is not possible.
+/// the second one, the weekdays are shifted by one day. Days of the month, months and years are not shifted, because
+/// the day after a day such as `-1` (the last of a month) cannot be written as a day of the same month.
 fn of_interval(interval: &MuteInterval, zone: &str) -> Vec<Value> {
     let part = |from: &str, to: &str, weekdays: Vec<&str>| {
         let mut fields = Map::new();

@@ -109,7 +109,7 @@ pub struct Delivery {
     /// When the message was delivered or failed; null while it waits for an attempt.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub finished_at: Option<Timestamp>,
-    /// The error of the last attempt; null if it had none.
+    /// The error of the last attempt; null if the attempt succeeded, or there was no attempt yet.
     pub error: Option<String>,
     /// The content in the format of webhooks. Other kinds of receivers get their own formats.
     pub message: Message,

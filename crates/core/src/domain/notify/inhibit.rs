@@ -11,8 +11,9 @@ use crate::domain::{FieldError, Timestamp};
 
 const MAX_EQUAL: usize = 10;
 
-/// The time for which the other alerts of an incident stay suppressed after the first one ended. Without it, alerts
-/// that are about to end too would send notifications.
+/// How long the later alerts of an incident stay suppressed after the first alert has ended. In the mode `first`, an
+/// incident is an alert together with the later alerts that it suppresses. Without this time, later alerts that are
+/// about to end too would send notifications.
 pub const AFTERMATH: Duration = Duration::from_secs(30 * 60);
 
 /// In the mode `source`: while an alert that matches `source_matchers` fires, alerts that match `target_matchers` send
@@ -22,7 +23,7 @@ pub const AFTERMATH: Duration = Duration::from_secs(30 * 60);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InhibitRule {
-    /// The name, which must be unique and cannot be changed.
+    /// The name: 1 to 100 characters. It must be unique, and cannot be changed.
     #[schema(example = "critical-over-warning")]
     pub name: String,
     /// Which of two alerts inhibits the other. Default: `source`.

@@ -120,8 +120,8 @@ impl Matcher {
     /// A matcher with a compiled pattern.
     ///
     /// # Errors
-    /// When the value is longer than 500 bytes, or when the operator requires a regular expression and the value is not
-    /// one, or needs too much memory as one.
+    /// When the value is longer than 500 bytes, or the operator requires a regular expression and the value is not a
+    /// regular expression or is too complex.
     pub fn new(label: &str, op: MatchOp, value: &str) -> Result<Self, MatcherError> {
         if value.len() > MAX_VALUE {
             return Err(MatcherError::TooLong);

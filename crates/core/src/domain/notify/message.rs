@@ -42,7 +42,7 @@ pub struct Message {
     pub status: Status,
     /// The receiver's name.
     pub receiver: String,
-    /// The values of the labels by which the route groups.
+    /// The labels by which the route groups alerts, with their values in this group.
     pub group_labels: Labels,
     /// The labels that all alerts have with the same values, including the left-out alerts.
     pub common_labels: Labels,

@@ -15,11 +15,12 @@ const MAX_INTERVALS: usize = 20;
 const MAX_RANGES: usize = 50;
 const MINUTES_OF_DAY: u16 = 24 * 60;
 
-/// Recurring times in a time zone. Routes use it as a mute timing or as an active interval.
+/// Recurring times in a time zone. A route that lists it in `mute_timings` sends no notifications while it is active. A
+/// route that lists it in `active_timings` sends notifications only while it or another timing in this list is active.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MuteTiming {
-    /// The name, which must be unique and cannot be changed.
+    /// The name: 1 to 100 characters. It must be unique, and cannot be changed.
     #[schema(example = "nights-and-weekends")]
     pub name: String,
     /// An IANA time zone. Default: UTC.
@@ -35,9 +36,9 @@ fn utc() -> String {
     "UTC".to_owned()
 }
 
-/// A range of times on some days. A day is included if one of the `weekdays`, one of the `days_of_month`, one of the
-/// `months` and one of the `years` apply. For a range across midnight, these fields refer to the day on which it
-/// begins.
+/// A range of times on some days. A day is included if it is in each of the lists `weekdays`, `days_of_month`, `months`
+/// and `years`. An empty list contains every day. If the range passes midnight, the lists apply to the day on which the
+/// range begins. `days_of_month`, `months` and `years` may have at most 50 entries in all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MuteInterval {

@@ -15,7 +15,7 @@ use crate::domain::human_duration::HumanDuration;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Receiver {
-    /// The name, which must be unique. It cannot be changed, because routes refer to it.
+    /// The name: 1 to 100 characters. It must be unique, and cannot be changed, because routes refer to it.
     #[schema(example = "on-call")]
     pub name: String,
     /// The service that the messages are sent to, with its settings.
@@ -75,14 +75,15 @@ pub enum Channel {
     },
     /// PagerDuty's Events API v2: one incident per group of alerts. Secret: `routing_key`.
     PagerDuty {
-        /// The URL of the endpoint. Default: that of the US region. For the EU region it is
+        /// The URL of the endpoint. Default: the URL of the US region. For the EU region it is
         /// `https://events.eu.pagerduty.com/v2/enqueue`.
         #[serde(default = "default_pagerduty")]
         url: String,
     },
     /// Opsgenie's alert API: one alert per group of alerts. Secret: `api_key`.
     Opsgenie {
-        /// The URL of the API. Default: that of the US region. For the EU region it is `https://api.eu.opsgenie.com`.
+        /// The URL of the API. Default: the URL of the US region. For the EU region it is
+        /// `https://api.eu.opsgenie.com`.
         #[serde(default = "default_opsgenie")]
         url: String,
     },
@@ -98,7 +99,7 @@ pub enum Channel {
         /// The id of the topic, for a group that is organised in topics; null for other chats.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         thread_id: Option<i64>,
-        /// The URL of the Bot API server. Default: that of Telegram.
+        /// The URL of the Bot API server. Default: the URL of Telegram.
         #[serde(default = "default_telegram")]
         url: String,
     },

@@ -45,7 +45,7 @@ impl Texts {
     }
 }
 
-/// The body of the request to a receiver, without its secrets; null for email, which has no such body.
+/// The body of the request to a receiver, without its secrets; null for email, which is not sent as a request.
 pub fn json(channel: &Channel, message: &Message, texts: &Texts, now: Timestamp) -> Value {
     match channel {
         // A message can always be serialised.
@@ -77,15 +77,16 @@ fn cut(text: &str, chars: usize) -> String {
     }
 }
 
-/// Joins the first `parts` that fit, at least one, and the end, which `end` returns for the number of joined parts.
+/// Joins as many of the first `parts` as fit, but at least one, and appends an end. `end` returns the end for the
+/// number of joined parts.
 fn join_fitting(parts: &[String], end: impl Fn(usize) -> Option<String>, fits: impl Fn(&str) -> bool) -> String {
     let joined = |shown: usize| parts.iter().take(shown).cloned().chain(end(shown)).collect::<Vec<_>>().join("\n\n");
     let shown = (2..=parts.len()).take_while(|shown| fits(&joined(*shown))).last().unwrap_or(1);
     joined(shown)
 }
 
-/// How many alerts a text with `shown` alerts leaves out, in words. The text of a template may show all alerts of the
-/// message.
+/// How many alerts a text with `shown` alerts leaves out, in words. A text from a template counts as showing all alerts
+/// of the message, because the template may show them all. `None` if no alert is left out.
 fn more(message: &Message, texts: &Texts, shown: usize) -> Option<String> {
     left_out(message, if texts.body.is_some() { message.alerts.len() } else { shown })
 }

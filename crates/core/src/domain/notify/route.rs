@@ -23,7 +23,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, from = "draft::RouteDraft")]
 pub struct Route {
-    /// The name, which must be unique and cannot be changed.
+    /// The name: 1 to 100 characters. It must be unique, and cannot be changed.
     #[schema(example = "critical-to-on-call")]
     pub name: String,
     /// The name of the parent route; null for a route at the top level. The default route is the root of the tree: its
@@ -41,7 +41,7 @@ pub struct Route {
     /// The name of a receiver. A route with a `parent` may omit it.
     #[schema(example = "on-call")]
     pub receiver: String,
-    /// Whether the following siblings are tried too. `continue` does not reach the default route.
+    /// Whether the following siblings are tried too if this route matches. `continue` does not reach the default route.
     #[serde(default, rename = "continue")]
     pub continues: bool,
     /// At most 10 labels. Alerts with the same values of these labels share one notification. Default: inherited;
@@ -71,9 +71,9 @@ pub struct Route {
     /// notifications only while one of them is active.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub active_timings: Vec<String>,
-    /// The settings that the route inherits from its parent; none for the default route. A request inherits a setting
-    /// by omitting it or by listing it here. If an update changes the value of a listed setting, the route no longer
-    /// inherits this setting. Answers show the inherited values.
+    /// The settings that the route inherits from its parent; none for the default route. To inherit a setting, a
+    /// request omits it or lists it here. If an update changes the value of a listed setting, the route no longer
+    /// inherits this setting. Responses contain the inherited values.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub inherited: BTreeSet<RouteSetting>,
     /// The settings that the request contains, including those that it lists in `inherited`.

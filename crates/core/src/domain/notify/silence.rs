@@ -14,8 +14,8 @@ const MAX_COMMENT_CHARS: usize = 1_000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Silence {
-    /// 1 to 20 matchers of alerts: all must match. At least one of them must not match an empty value, so that a
-    /// silence cannot cover all alerts by mistake.
+    /// 1 to 20 matchers of alerts: all must match. At least one of them must require a value, so that a silence cannot
+    /// cover all alerts by mistake.
     #[schema(min_items = 1, value_type = Vec<matcher::MatcherSpec>)]
     pub matchers: Vec<Matcher>,
     /// The start, inclusive.
@@ -81,7 +81,11 @@ impl Managed for Silence {
         checks.matchers("matchers", &self.matchers);
         // A silence that matches alerts without any label would suppress all notifications.
         let narrow = self.matchers.is_empty() || !matcher::all_match(&self.matchers, &Labels::new());
-        checks.require(narrow, "matchers", "at least one matcher must not match an empty value");
+        checks.require(
+            narrow,
+            "matchers",
+            "at least one must require a value, such as alertname=\"Name\", or the silence could cover all alerts",
+        );
         checks.require(self.starts_at < self.ends_at, "ends_at", "must be after starts_at");
         let text = |text: &str, most| (1..=most).contains(&text.trim().chars().count());
         checks.require(

@@ -9,6 +9,8 @@ use crate::domain::alert::Labels;
 pub fn title(message: &Message) -> String {
     let (firing, resolved) = message.counts();
     let state = match message.status {
+        // Firing alerts come first, so all truncated alerts are resolved if a resolved alert is shown.
+        Status::Firing if resolved > 0 => format!("[FIRING:{firing}]"),
         Status::Firing => format!("[FIRING:{}]", firing + message.truncated_alerts),
         Status::Resolved => format!("[RESOLVED:{}]", resolved + message.truncated_alerts),
     };
@@ -90,7 +92,7 @@ pub(super) fn sentence(alert: &MessageAlert) -> Option<&str> {
     details.or_else(|| ["summary", "description"].iter().find_map(annotation))
 }
 
-/// The annotations except those whose text is already shown as the [`sentence`].
+/// The annotations, without those whose text is already shown as the [`sentence`].
 pub(super) fn annotations(alert: &MessageAlert) -> impl Iterator<Item = (&str, &str)> {
     let shown = sentence(alert);
     alert

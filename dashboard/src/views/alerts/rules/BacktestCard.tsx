@@ -105,9 +105,11 @@ function Result({ result, rule, shown }: { result: Backtest; rule: RuleDraft; sh
 
 /** Why no window has a value, and what to do. */
 function emptyText(kind: RuleDraft["kind"]): string {
-  return kind === "spike"
-    ? "The history is too short to know the usual number. Choose a shorter window, or wait until there are more posts."
-    : "No window has posts. Choose a longer window or a wider scope.";
+  if (kind === "spike")
+    return "The history is too short to know the usual number. Choose a shorter window, or wait until there are more posts.";
+  const empty =
+    kind === "shift" ? "No window has posts both in it and in the earlier period." : "No window has posts.";
+  return `${empty} Choose a longer window or a wider scope.`;
 }
 
 function FiringRow({ firing, text }: { firing: Firing; text: (value: number) => string }) {

@@ -16,7 +16,7 @@ use crate::domain::human_duration::HumanDuration;
 /// A rule in the format of the API and the configuration. Missing fields have defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct RuleDraft {
-    /// The name, unique among rules. It is the `alert_type` of the rule's alerts.
+    /// The name: 1 to 100 characters, unique among rules. It is the `alert_type` of the rule's alerts.
     pub name: String,
     /// The quantity that is compared with the threshold.
     pub kind: RuleKind,
@@ -75,9 +75,9 @@ pub struct RuleDraft {
     /// alert resolves (`resolve`), or the condition holds (`alert`). Default: `resolve`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_data: Option<NoData>,
-    /// How long before the current time windows end, so that they contain posts that arrive late. At most 3h. Default:
-    /// the measured time within which 95 % of the posts arrive (of the series' source, or of all sources together),
-    /// where posts that are more than 3h late are ignored.
+    /// Windows end this long before the current time, so that they contain posts that arrive late. At most 3h. Default:
+    /// the measured time within which 95 % of the posts arrive (of the series' source, or of all sources together). The
+    /// measurement ignores posts that are more than 3h late.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "30min")]
     pub delay: Option<HumanDuration>,
@@ -95,11 +95,11 @@ pub struct RuleDraft {
     pub recovery_threshold: Option<f64>,
     /// The severity of the rule's alerts. Default: `warning`.
     pub severity: Severity,
-    /// Up to 20 additional labels for the rule's alerts. The labels that SentiStream sets, such as `severity` and
-    /// `source`, cannot be used.
+    /// Up to 20 additional labels for the rule's alerts, with values of 1 to 200 characters. The labels that
+    /// SentiStream sets, such as `severity` and `source`, cannot be used.
     pub labels: Labels,
-    /// Up to 10 texts about the rule's alerts, by name. The texts may contain {{value}}, {{threshold}}, {{posts}},
-    /// {{baseline}}, {{window}}, {{scope}}, {{source}}, {{rule}} and {{severity}}.
+    /// Up to 10 texts about the rule's alerts, by name, of at most 1,000 characters each. The texts may contain
+    /// {{value}}, {{threshold}}, {{posts}}, {{baseline}}, {{window}}, {{scope}}, {{source}}, {{rule}} and {{severity}}.
     pub annotations: Labels,
     /// Whether the rule is evaluated. The open alerts of a disabled rule are resolved. Default: true.
     pub enabled: bool,

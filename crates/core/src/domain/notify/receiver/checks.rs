@@ -34,7 +34,7 @@ impl Receiver {
                 format!("must be 1 to {MAX_SECRET_BYTES} bytes")
             });
             let visible = name.starts_with("header.") || value.bytes().all(|byte| byte.is_ascii_graphic());
-            checks.require(!known || visible || name == "signing_key", &field, "must be visible ASCII without blanks");
+            checks.require(!known || visible || name == "signing_key", &field, "must be visible ASCII without spaces");
         }
         for name in self.channel.required_secrets() {
             let field = format!("secrets.{name}");

@@ -20,7 +20,7 @@ const DISCORD_TOTAL: usize = 5_500;
 const TELEGRAM_CHARS: usize = 3_900;
 const TELEGRAM_TITLE: usize = 300;
 /// ntfy converts messages of more than 4,096 bytes to attachments: <https://docs.ntfy.sh/publish/#limitations>. The
-/// number of omitted alerts needs at most 40 more bytes.
+/// line with the number of omitted alerts needs at most 40 more bytes.
 const NTFY_BYTES: usize = 3_900;
 
 /// The payload of a Teams workflow with the trigger "When a Teams webhook request is received": an adaptive card

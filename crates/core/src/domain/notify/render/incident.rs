@@ -142,8 +142,8 @@ pub fn opsgenie(message: &Message, texts: &Texts) -> Value {
 }
 
 /// The alerts in the format of Alertmanager's `POST /api/v2/alerts`
-/// (<https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>). A firing alert ends `resolve_timeout`
-/// after `now` unless it is sent again.
+/// (<https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>). A firing alert gets the end time `now`
+/// plus `resolve_timeout`, and must be sent again before this time.
 pub fn alertmanager(message: &Message, now: Timestamp, resolve_timeout: Duration) -> Value {
     let alert = |alert: &MessageAlert| {
         let ends_at = if alert.status == Status::Firing { now + resolve_timeout } else { alert.ends_at };

@@ -9,7 +9,7 @@ use minijinja::{Environment, Error, ErrorKind, filters, tests};
 
 use super::MAX_OUTPUT;
 
-/// The maximum length of all texts that the filters of a template read, in bytes.
+/// The maximum number of bytes that all filters of a template may read together.
 const MAX_WORK: usize = 16 * 1024 * 1024;
 
 /// Adds the filters and tests to an empty environment.

@@ -86,7 +86,7 @@ struct Bracket {
     colons: usize,
 }
 
-/// The tokens of one tag so far.
+/// A tag, such as `{{ … }}` or `{% … %}`, with the tokens that were read so far.
 struct Tag<'a> {
     /// `}}` or `%}`.
     end: &'static str,

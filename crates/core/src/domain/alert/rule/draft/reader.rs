@@ -19,16 +19,16 @@ const MAX_ANNOTATION_CHARS: usize = 1_000;
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
-/// The longest window of a rule.
+/// The longest window of a rule, in seconds.
 const LONGEST_WINDOW: u64 = DAY;
 /// The default significance of a shift. By default, a series is evaluated 1,440 times a day: at 0.01, random variation
 /// would open alerts every day.
 const USUAL_SIGNIFICANCE: f64 = 0.0001;
 /// The default length of the period that a shift is compared with, in windows.
 const BASELINE_WINDOWS: u64 = 12;
-/// The longest delay of a window.
+/// The longest delay that a rule may set, in seconds.
 const LONGEST_DELAY: u64 = 3 * HOUR;
-/// The longest window of a rule that must read posts, because rollups do not contain its counts.
+/// The longest window, in seconds, of a rule that must read posts because rollups do not contain its counts.
 const LONGEST_READ: u64 = 6 * HOUR;
 /// The error for the name of a label or an annotation that [`is_name`] rejects.
 const NAME: &str = "must have a name of at most 100 letters, digits and _ that does not start with a digit";
@@ -108,8 +108,8 @@ impl Reader {
         self.check("min_authors", (1..=i64::from(i32::MAX)).contains(&spec.min_authors), || {
             "must be a whole number from 1 to 2147483647".to_owned()
         });
-        // Also for conditions that ignore these fields (see `RuleSpec::reads_posts`): the limit that users read in the
-        // documentation depends on the fields only.
+        // The limit also applies to conditions that ignore these fields (see `RuleSpec::reads_posts`), because the
+        // documentation states the limit only by these fields.
         let reads_posts = spec.distinct != Distinct::Posts || spec.min_authors > 1;
         self.check("distinct", !reads_posts || window.as_secs() <= LONGEST_READ, || {
             "windows of rules with min_authors or distinct must be at most 6h".to_owned()
@@ -192,7 +192,7 @@ impl Reader {
         let recovery = self.take::<f64>("recovery_threshold")?;
         let condition = condition?;
         let threshold = condition.threshold();
-        // The threshold of a shift is the size of the change in its direction.
+        // The threshold of a shift is the size of the change, which is positive for both directions.
         let (beyond, side) = match condition.direction() {
             Direction::Below if condition.kind() != RuleKind::Shift => (recovery >= threshold, "at least"),
             _ => (recovery <= threshold, "at most"),
