@@ -19,7 +19,7 @@ const SAMPLE_SECONDS = 10;
 /** A 3G network as WebPageTest defines it. */
 const THREE_G = { latency: 300, downloadThroughput: 200_000, uploadThroughput: 96_000, offline: false };
 const ON_3G_MS = 1_000;
-/** The tolerated fluctuation. A leak of all posts of ten minutes would be ten times larger. */
+/** The tolerated growth. A page that keeps all posts of ten minutes (`BUDGET_SECONDS=600`) grows ten times as much. */
 const HEAP_GROWTH_MB = 6;
 
 const dist = new URL("../dist/", import.meta.url).pathname;
@@ -160,7 +160,7 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
-/** Sends posts evenly in small batches. The world does not store them. */
+/** Sends the events of posts evenly in small batches. The fake server does not store the posts. */
 async function flood(fake: Fake, seconds: number): Promise<void> {
   const start = Date.now();
   let sent = 0;

@@ -17,7 +17,7 @@ export const SECRETS = {
   youtube: "AIza-s3cret",
 } as const;
 
-/** The number of events of Jetstream, and of new items of Hacker News per poll: as many as a test of a source reads. */
+/** The number of Bluesky events, and of new items of Hacker News per poll: as many as the test of a source reads. */
 const MANY = 10;
 
 interface Reply {

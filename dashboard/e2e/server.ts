@@ -106,7 +106,7 @@ export class Server {
   call(path: string, init: RequestInit = {}): Promise<Response> {
     return fetch(`${this.api}${path}`, {
       ...init,
-      // The server closes idle connections, so a pooled one may fail.
+      // The server closes idle connections, so a pooled connection may fail.
       headers: { "content-type": "application/json", connection: "close", ...init.headers },
     });
   }

@@ -51,5 +51,5 @@ on_both! {
         entry_is_dead_lettered_once_with_unchanged_bytes,
         dead_letters_are_paged_replayed_and_purged,
         full_stream_refuses_a_replay,
-        forgotten_posts_have_no_dead_letters;
+        deleted_posts_have_no_dead_letters;
 }

@@ -53,7 +53,7 @@ async fn alert_leader_failover_keeps_every_transition() {
     until(&shared, firing, 3).await;
     first.kill().await;
 
-    // The second instance resolves the alerts that the first left open, once their conditions no longer hold.
+    // The second instance resolves the alerts that the first instance left open once their posts are deleted.
     for n in 0..6 {
         let gone = crate::web::client().delete(format!("{}/api/posts/a{n}", front.url)).send().await.unwrap();
         assert_eq!(gone.status(), 204);

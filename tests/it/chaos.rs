@@ -60,8 +60,8 @@ const LONGEST_STOP: Duration = Duration::from_secs(20);
 struct Plan {
     faults: usize,
     seed: u64,
-    /// Whether the run waits one minute until alerts resolve themselves. Otherwise only deleting their rules resolves
-    /// alerts.
+    /// Whether the run waits about one minute until alerts resolve themselves. Otherwise only deleting their rules
+    /// resolves alerts.
     waits: bool,
 }
 

@@ -1,6 +1,6 @@
-//! Checks the imports in `src/` and in the crates that it consists of: services never import a role, roles never import
-//! each other, and only the composition root, the commands and the settings use the configuration. Also checks that
-//! every recorded metric is described.
+//! Checks the imports in `src/` and in the crates of [`FOLDERS`]: services never import a role, roles never import each
+//! other, and only the composition root, the commands and the settings use the configuration. Also checks that every
+//! recorded metric is described.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -59,8 +59,8 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
     }
 }
 
-/// The folders with code. A folder with the name of a module is this module; in the others, each file or folder at the
-/// top is a module.
+/// The folders with code, each with the name of its module. `None`: each file and each folder directly in the folder is
+/// a module.
 const FOLDERS: [(&str, Option<&str>); 5] = [
     ("src", None),
     ("crates/core/src", None),
@@ -74,11 +74,11 @@ const ROOTS: [&str; 3] = ["crate::", "sentistream_core::", "sentistream_storage:
 
 /// A source file.
 struct File {
-    /// Its path below the folder of its crate.
+    /// The path relative to the root of the repository.
     path: String,
     module: String,
     text: String,
-    /// The crate is one module, so `crate::` refers to the module itself.
+    /// Whether the crate is one module, so that `crate::` refers to the module itself.
     is_whole_crate: bool,
 }
 
@@ -151,7 +151,7 @@ fn first_name(path: &str) -> String {
     path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
-/// The names that a `pub use` line exports: those in braces, or that after `as`.
+/// The names that a `pub use` line exports: the names in braces, or the name after `as`.
 fn reexported(line: &str) -> Vec<String> {
     let line = line.trim_end_matches(';');
     match line.split_once('{') {

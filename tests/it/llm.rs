@@ -1,4 +1,4 @@
-//! Tests of the LLM against a fake server: faults and limits, and their effect on posts.
+//! Tests of the LLM client against a fake server: faults, limits, and their effect on posts.
 
 pub mod fake;
 mod posts;

@@ -141,7 +141,7 @@ async fn invalid_setting_gets_the_same_error_as_in_a_file() {
         ("alerts.min_posts", json!(0.5), "expected a whole number, found a number"),
         ("inference.other_languages", json!("drop"), "must be one of unscored, analyze, neutral, skip"),
         ("alerts.window", json!("2h 30s"), "must be whole minutes"),
-        ("retention.rollups", json!("30d"), "retention.posts must be set"),
+        ("retention.rollups", json!("30d"), "set retention.posts to at most retention.rollups"),
         ("worker.tasks", json!(2), "cannot be changed while the server runs"),
         ("database.url", json!("sqlite://x"), "cannot be changed while the server runs"),
         ("cache.ttl", json!("1s"), "sentistream.toml:2), which takes precedence"),
@@ -169,9 +169,9 @@ async fn invalid_setting_gets_the_same_error_as_in_a_file() {
     assert_eq!(put(&process, "retention.posts", json!("30d")).await.status, 200);
     assert_eq!(put(&process, "retention.rollups", json!("60d")).await.status, 200);
     let message = put(&process, "retention.posts", json!("90d")).await.error("value");
-    assert!(message.contains("retention.posts must be set, and not be longer than"), "{message}");
+    assert!(message.contains("set retention.posts to at most retention.rollups"), "{message}");
     let unset = send(&process, Method::DELETE, "retention.posts", (Some("*"), json!({}))).await;
-    assert!(unset.error("value").contains("retention.posts must be set"), "{}", unset.json);
+    assert!(unset.error("value").contains("set retention.posts to at most"), "{}", unset.json);
 
     let list = process.get("/api/settings").await;
     let all = list["settings"].as_array().expect("settings");

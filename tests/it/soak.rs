@@ -24,21 +24,22 @@ use crate::process::within;
 const POSTS: usize = 576_000;
 /// The number of parts of the run. The last part is compared with an early part.
 const PARTS: usize = 16;
-/// The number of entries per request, and the maximum number of entries that wait.
+/// The number of entries per request.
 const BATCH: usize = 500;
+/// The next request is sent when fewer entries than this number are pending.
 const AHEAD: u64 = 5_000;
 /// The number of parts before the first part that is compared. In these parts, caches, pools, logs and files reach
 /// their size, and the keys of the first deleted posts reach the end of their retention.
 const WARM_UP: usize = 6;
-/// The number of parts, the last ones, whose latencies are compared: the median of their first half with that of their
-/// second half.
+/// The number of parts at the end of the run whose latencies are compared. The median of the first half of these parts
+/// is compared with the median of the second half.
 const LATENCY_PARTS: usize = 10;
 /// From this value of Kendall's S, the latencies count as growing. Of the 45 pairs of parts, S is the number in which
 /// the later part is slower, minus the number in which it is faster. Without a trend, S is at least 27 in 0.8 % of the
-/// runs. The ratio alone is not sufficient, because the 99th percentile of a part varies by a third on a saturated
-/// machine.
+/// runs. The ratio of the medians alone is not sufficient, because the 99th percentile of a part varies by a third on a
+/// saturated machine.
 const TREND: i64 = 27;
-/// The maximum ratio of a value of the last part to that of an early part.
+/// The maximum ratio between the late and the early measurement of the same value.
 const GROWTH: f64 = 1.1;
 /// The time by which the clock of the process is moved after each part.
 const STEP: Duration = Duration::from_secs(900);

@@ -168,11 +168,13 @@ mod tests {
                 scope.spawn(move || {
                     while !over.load(Ordering::SeqCst) {
                         let turn = share.turn();
+                        let start = Instant::now();
                         most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                         thread::park_timeout(length);
                         running.fetch_sub(1, Ordering::SeqCst);
-                        let total = computed[engine].fetch_add(length.as_millis() as usize, Ordering::SeqCst);
-                        over.fetch_or(total >= 600, Ordering::SeqCst);
+                        let micros = start.elapsed().as_micros() as usize;
+                        let total = computed[engine].fetch_add(micros, Ordering::SeqCst);
+                        over.fetch_or(total >= 600_000, Ordering::SeqCst);
                         drop(turn);
                     }
                 });

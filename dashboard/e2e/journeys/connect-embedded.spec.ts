@@ -91,8 +91,8 @@ test("each kind of source is connected from the browser", async ({ page, server,
   times.webhook = await connectWebhook(page, server);
 });
 
-// The settings have no addresses for these services. The test replaces the hosts of the feeds that the form finds with
-// the host of the fake.
+// No setting changes the addresses of these services. The test replaces the hosts of the feeds that the form finds with
+// the host of the fake providers.
 test("addresses of shops and communities become feeds", async ({ page, providers }) => {
   await page.goto("/");
   const form = await openForm(page);

@@ -215,7 +215,7 @@ const CHANGES: readonly (readonly [method: string, path: string, body: unknown])
   ["POST", "/api/backups", {}],
 ];
 
-/** Invites a viewer, who sees posts. The pages offer no changes, and the server refuses requests for them. */
+/** Invites a viewer, who sees posts. The pages offer no changes, and the server refuses requests for changes. */
 async function inviteReader(page: Page, reader: Page): Promise<void> {
   await page.goto("/settings/people");
   await page.getByLabel("User name").fill("ada");

@@ -1,4 +1,5 @@
-//! The fixture of a case: an empty store on one backend, a clock, and entries to settle.
+//! The fixture of a case: an empty store on one backend, a clock, and entries to settle. To settle an entry means that
+//! the store makes the change of the entry and records the outcome.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

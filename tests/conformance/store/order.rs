@@ -11,7 +11,7 @@ use sentistream::domain::{
 use sentistream::store::posts::PostFilter;
 use sentistream::store::settle::{Change, RemovedPost, Settlement};
 
-use super::fixture::{Fixture, analysis, at, author, cases, post, post_id, seconds, source};
+use super::fixture::{Fixture, Place, analysis, at, author, cases, post, post_id, seconds, source};
 
 cases!(
     any_order_of_batches_gives_same_posts_and_counts,
@@ -236,11 +236,21 @@ async fn cancelled_settlement_still_commits(fixture: Fixture) {
     let keys = fixture.append(1).await;
     let (post, analysis) = version("a", &source("web"), "ada", None);
     let batch = vec![Settlement { key: keys[0].clone(), change: Change::Insert { post, analysis } }];
+    // The only writer of SQLite is busy until `busy` is dropped, so that the settlement cannot end at its first poll.
+    let (busy, released) = tokio::sync::oneshot::channel::<()>();
+    if let Place::Sqlite { sqlite, .. } = &fixture.place {
+        let mut write = Box::pin(sqlite.write(move |_| {
+            let _ = released.blocking_recv();
+            Ok(())
+        }));
+        assert!(futures_util::poll!(&mut write).is_pending());
+    }
     let mut settling = Box::pin(fixture.store.settle(batch));
     // Polls once, so that the settlement starts, and then drops it before it ends.
     let begun = futures_util::poll!(&mut settling);
     drop(settling);
     assert!(begun.is_pending());
+    drop(busy);
     let deadline = tokio::time::Instant::now() + seconds(20);
     while fixture.store.post(&post_id("a")).await.expect("an answer").is_none() {
         assert!(tokio::time::Instant::now() < deadline, "the post was never stored");

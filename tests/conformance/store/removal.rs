@@ -33,7 +33,8 @@ async fn redelivered_deletion_reports_its_post_again(fixture: Fixture) {
     };
     let first = settle().await;
     assert_eq!(first.removed, [RemovedPost { post_id: post_id("a"), analyzed_at }]);
-    // The worker may have died before it cleared copies of the post, so a redelivery must report the post again.
+    // The worker may have crashed before it deleted copies of the post elsewhere, so a redelivery must report the post
+    // again.
     let again = settle().await;
     assert_eq!(again.outcome, None);
     assert_eq!(again.removed, [RemovedPost { post_id: post_id("a"), analyzed_at: None }]);

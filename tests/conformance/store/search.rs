@@ -232,8 +232,8 @@ async fn posts_indexed_without_symbols_are_indexed_again(fixture: Fixture) {
     }
 }
 
-/// Stores `count` posts like the only stored post, but with their own texts, without adding them to the index. The text
-/// of every fiftieth post contains `zeppelin`, all others contain `common`.
+/// Copies the only stored post `count` times, and does not add the copies to the index. The text of every fiftieth copy
+/// contains `zeppelin`, and the texts of all other copies contain `common`.
 async fn copy(fixture: &Fixture, count: usize) {
     fixture
         .run(&format!(

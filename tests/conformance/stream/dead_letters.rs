@@ -117,7 +117,7 @@ pub async fn full_stream_refuses_a_replay(mut fixture: Fixture) {
     assert_eq!(stream.replay_dead_letters(&DeadLetterSelection::All).await.unwrap(), 2);
 }
 
-pub async fn forgotten_posts_have_no_dead_letters(fixture: Fixture) {
+pub async fn deleted_posts_have_no_dead_letters(fixture: Fixture) {
     let stream = fixture.open().await;
     let me = consumer("me");
     let twice = [posts(0..700), posts(0..1)].concat();

@@ -60,7 +60,8 @@ impl Fixture {
         }
     }
 
-    /// Settles entries as a worker does. With SQLite, the commit of the store removes them; then they are acknowledged.
+    /// Settles entries as a worker does: with SQLite, the entries are deleted as in the commit that stores their posts;
+    /// with every backend, they are then acknowledged.
     pub async fn settle(&self, stream: &Stream, consumer: &Consumer, entries: &[Entry]) {
         if let Place::Local { path, .. } = &self.place {
             let seqs: Vec<String> = entries.iter().map(|entry| entry.key.id.seq.to_string()).collect();
@@ -162,10 +163,20 @@ where
 
 /// Repeats the rescue until `count` entries are rescued.
 pub async fn rescue(stream: &Stream, consumer: &Consumer, count: usize) -> Vec<Entry> {
-    let mut rescued = Vec::new();
+    rescue_rest(stream, consumer, count, Vec::new()).await
+}
+
+/// Repeats the rescue until `rescued` has `count` entries. The claims of rescued entries are renewed. An entry whose
+/// claim expires nevertheless is rescued again, but is not added a second time.
+pub async fn rescue_rest(stream: &Stream, consumer: &Consumer, count: usize, mut rescued: Vec<Entry>) -> Vec<Entry> {
     let deadline = Instant::now() + DEADLINE;
     while rescued.len() < count {
-        rescued.extend(stream.rescue(consumer, count - rescued.len()).await.unwrap());
+        stream.renew(consumer, &keys(&rescued)).await.unwrap();
+        for entry in stream.rescue(consumer, count - rescued.len()).await.unwrap() {
+            if rescued.iter().all(|known| known.key != entry.key) {
+                rescued.push(entry);
+            }
+        }
         assert!(Instant::now() < deadline, "only {} of {count} entries were rescued", rescued.len());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -1,4 +1,4 @@
-//! An object whose name is also a path of the API must be deletable, or its name is refused.
+//! If the name of an object is also a path of the API, the object must be deletable, or the API must refuse the name.
 
 use serde_json::json;
 

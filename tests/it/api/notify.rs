@@ -92,7 +92,7 @@ async fn groups_notify_until_alerts_are_resolved(setup: Setup) {
     assert_eq!(code, expected);
     assert_eq!((request.header("x-team"), request.header("authorization")), ("social", "Bearer hunter2"));
 
-    // Changes wait for the group interval. A resolved alert is reported once.
+    // Changes of a group are reported after the group interval. A resolved alert is reported once.
     harness.resolve("mood", "web").await;
     harness.settled().await;
     harness.advance(5 * MINUTE);
@@ -185,7 +185,7 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
     let mut attempts = 0;
     let failed = loop {
         attempts += 1;
-        // The group sends again after the failure, so the newest delivery is not always this one.
+        // After the failure the group creates another delivery, so the newest delivery is not always the failed one.
         let path = format!("/api/alerts/deliveries/{}", done["id"].as_i64().unwrap() + 1);
         let attempt = async || {
             let answer = harness.app.get(&path).await;

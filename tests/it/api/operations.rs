@@ -151,7 +151,7 @@ async fn audit_events_lost_at_shutdown_are_counted() {
     let shutdown = Shutdown::default();
     let stopping = async {
         queue.send(SecurityEvent::default()).await.expect("the queue is open");
-        // All places of the queue are free once the task has taken the first event. The second event arrives while the
+        // The whole queue is free once the task has taken the first event. The second event arrives while the
         // task writes the first one.
         drop(queue.reserve_many(8).await.expect("the queue is open"));
         queue.send(SecurityEvent::default()).await.expect("the queue is open");
@@ -212,7 +212,7 @@ async fn openapi_describes_every_route_and_docs_work_offline() {
 }
 
 #[test]
-fn openapi_lists_refusals_of_clients_and_limits() {
+fn openapi_lists_statuses_of_refused_requests() {
     let document: Value = serde_json::from_str(&routes::openapi_json()).expect("JSON");
     let expected: [(&str, &str, &[&str]); 11] = [
         ("post", "/api/posts", &["408", "429"]),

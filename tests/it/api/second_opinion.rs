@@ -43,7 +43,7 @@ async fn uncertain_posts_are_stored_then_corrected(setup: Setup) {
     assert_eq!(sure["sentiment"]["model_name"], "by-words");
     assert!(fake.seen().iter().all(|seen| seen.posts().len() == 1), "only the uncertain post is sent");
 
-    // The counts of every endpoint change accordingly.
+    // The counts of every endpoint include the corrected label.
     let counted = json!({"positive": 1, "neutral": 0, "negative": 1});
     assert_eq!(app.get("/api/sentiment/distribution").await.ok()["distribution"], counted);
     assert_eq!(app.get("/api/stats").await.ok()["by_sentiment"], counted);

@@ -238,7 +238,7 @@ impl TestApp {
             .expect("no error");
     }
 
-    /// Starts the shutdown that a signal starts in a process, and waits until the app has ended.
+    /// Shuts the app down like a process that receives SIGTERM, and waits until the app has ended.
     pub async fn stop(&mut self) {
         self.shutdown.stop();
         let server = self.server.take().expect("the server runs");

@@ -186,8 +186,8 @@ impl Alerts {
 }
 
 /// Checks the transitions of each series, and returns the number of alerts. Each transition starts in the state in
-/// which the previous transition ended, and the state machine allows it. Each alert opens once and resolves once. The
-/// time of a transition is before that of the previous transition only if a fault changed a clock.
+/// which the previous transition ended, and the state machine allows it. Each alert opens once and resolves once. A
+/// transition has an earlier time than the previous transition only if a fault changed a clock.
 fn follow(changes: &[Change], clock_jumps: usize) -> usize {
     let mut series: BTreeMap<(i64, &str), &Change> = BTreeMap::new();
     let (mut opened, mut resolved) = (BTreeSet::new(), BTreeSet::new());

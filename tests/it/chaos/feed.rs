@@ -48,8 +48,9 @@ impl Sent {
         self.posts.iter().filter(|(id, _)| !self.deleted.contains(*id))
     }
 
-    /// Counts a post as not deleted if its deletion was not confirmed and `stored` contains the post. Such a post was
-    /// absent for a short time: Redis lost its entry, so the stream was empty before a worker stored the post.
+    /// Removes a post from `deleted` if its deletion was not confirmed and `stored` contains the post. The post was
+    /// absent for a short time: Redis had lost the entry of the post, so the stream counted as empty before a worker
+    /// stored the post.
     pub fn expect_unconfirmed(&mut self, stored: &BTreeMap<String, Value>) {
         self.deleted.retain(|id| !(self.unconfirmed.contains(id) && stored.contains_key(id)));
     }

@@ -157,7 +157,7 @@ impl Running {
 #[cfg(unix)]
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both have no effect if the command has ended.
+        // If the command has ended, `kill` and `wait` have no effect.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

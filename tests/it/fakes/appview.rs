@@ -1,6 +1,7 @@
 //! The public API of Bluesky: the posts of an account (<https://docs.bsky.app/docs/api/app-bsky-feed-get-author-feed>),
 //! and the search for posts (<https://docs.bsky.app/docs/api/app-bsky-feed-search-posts>). The search refuses cursors
-//! without an account, and is sometimes disabled (<https://github.com/bluesky-social/bsky-docs/issues/296>).
+//! of clients that are not signed in, and is sometimes disabled
+//! (<https://github.com/bluesky-social/bsky-docs/issues/296>).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -110,7 +110,7 @@ impl Provider {
         self.state.clock.set(now);
     }
 
-    /// How often the endpoint at `path` was requested.
+    /// The number of requests to the endpoint at `path`.
     pub fn requests(&self, path: &str) -> usize {
         self.web.requests().iter().filter(|request| request.path == path).count()
     }
@@ -153,7 +153,7 @@ fn metadata(issuer: &str) -> Value {
     })
 }
 
-/// Section 3.1.2 of OpenID Connect Core. The person agrees immediately.
+/// The authorization endpoint: section 3.1.2 of OpenID Connect Core. The person agrees immediately.
 fn authorize(request: &Request, state: &State, issuer: &str) -> Reply {
     let given = |name: &str| request.query.get(name).map_or("", String::as_str);
     let is_valid = given("response_type") == "code"
@@ -184,7 +184,7 @@ fn authorize(request: &Request, state: &State, issuer: &str) -> Reply {
     Reply::status(302).with("location", back.as_str())
 }
 
-/// Section 3.1.3 of OpenID Connect Core. A code can be used once.
+/// The token endpoint: section 3.1.3 of OpenID Connect Core. A code can be used once.
 fn token(request: &Request, state: &State, issuer: &str) -> Reply {
     let form: BTreeMap<String, String> = url::form_urlencoded::parse(request.body.as_bytes()).into_owned().collect();
     let given = |name: &str| form.get(name).map_or("", String::as_str);
@@ -233,7 +233,7 @@ fn is_client(request: &Request, form: &BTreeMap<String, String>) -> bool {
     basic().or_else(posted) == Some((CLIENT_ID.to_owned(), CLIENT_SECRET.to_owned()))
 }
 
-/// Section 5.3 of OpenID Connect Core.
+/// The UserInfo endpoint: section 5.3 of OpenID Connect Core.
 fn user_info(request: &Request, state: &State) -> Reply {
     let token = request.header("authorization").strip_prefix("Bearer ").unwrap_or_default();
     match lock(&state.tokens).get(token) {

@@ -59,7 +59,7 @@ impl Site {
         lock(&self.state.comments).insert(0, comment);
     }
 
-    /// Adds things that are neither posts nor comments: one with an invalid id, and one that is not an object.
+    /// Adds items that are neither posts nor comments: one with an invalid id, and one that is not an object.
     pub fn add_invalid_things(&self) {
         lock(&self.state.posts).splice(0..0, [json!({"id": "!!", "name": "t3_!!"}), json!(7)]);
     }

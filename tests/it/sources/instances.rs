@@ -48,7 +48,8 @@ fn stream_options(prefix: &str) -> StreamOptions {
     }
 }
 
-/// Settles entries until `count` different posts have arrived. `seen` counts the entries of each post.
+/// Claims entries and moves them to the dead letters until `count` different posts have arrived. `seen` counts the
+/// entries of each post.
 async fn taken(stream: &Stream, seen: &mut BTreeMap<String, usize>, count: usize) {
     let deadline = tokio::time::Instant::now() + DEADLINE;
     let consumer = Consumer("test".into());

@@ -49,7 +49,7 @@ fn fetcher_with(options: OutboundOptions) -> Fetcher {
     Fetcher::new(Outbound::new(options).expect("a client"), budget, Clock::system())
 }
 
-/// Advances the clock of the test by `time`, without waiting. The test must run on one thread.
+/// Advances the clock of Tokio by `time`, without waiting. The test must run on one thread.
 pub async fn pass(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;

@@ -137,14 +137,12 @@ describe("overview", () => {
     const { user } = open("/");
     expect(await screen.findByText("5,000 of 20,000 posts (25%)")).toBeTruthy();
     state.world.demo = { ...state.world.demo, state: "ready", stored: 20_000 };
-    await user.click(await screen.findByRole("button", { name: "Remove demo data" }, { timeout: 5_000 }));
+    await user.click(await screen.findByRole("button", { name: "Remove demo data" }));
     const dialog = await screen.findByRole("dialog");
     await user.click(within(dialog).getByRole("button", { name: "Remove demo data" }));
     expect(await screen.findByText(/Removing the demo posts/)).toBeTruthy();
     state.world.demo = { ...state.world.demo, state: "removed" };
-    await waitFor(() => expect(screen.queryByText(/Removing the demo posts/)).toBeNull(), {
-      timeout: 5_000,
-    });
+    await waitFor(() => expect(screen.queryByText(/Removing the demo posts/)).toBeNull());
   });
 
   it("editor can remove the demo, analyst cannot", async () => {
@@ -195,7 +193,7 @@ describe("overview", () => {
     await waitFor(() => expect(asked("/api/sentiment/aggregate")).toBeGreaterThan(before));
     await settled();
     expect(hour.getAttribute("aria-pressed")).toBe("true");
-    // A page that is opened later shows the same range, although the newest post is older than it.
+    // A page that is opened later shows the same range, although the newest post is older than an hour.
     vi.setSystemTime(Date.now() + 90 * MINUTE);
     const [posts] = screen.getAllByRole("link", { name: "Posts" });
     await user.click(posts as HTMLElement);
@@ -222,7 +220,7 @@ describe("overview", () => {
     expect(screen.getByText(/inference\.routes/).textContent).toContain('languages = ["de", "fr"]');
   });
 
-  it("unscored posts of a route need no other model", async () => {
+  it("notice offers no model for a language that has one", async () => {
     state.world.unscored = {
       posts: 200,
       unscored_count: 30,
@@ -233,7 +231,7 @@ describe("overview", () => {
       { languages: ["de"], model: "./m", state: "loading", behind: true, posts: 0, info: null, speed: null },
     ];
     open("/");
-    expect(await screen.findByText(/they wait for the model for German\.$/)).toBeTruthy();
+    expect(await screen.findByText(/the model for German has not analysed them yet\.$/)).toBeTruthy();
     expect(screen.queryByRole("button", { name: "Add a model" })).toBeNull();
   });
 
@@ -259,12 +257,12 @@ describe("overview", () => {
     expect(flag.getAttribute("href")).toBe("/alerts/1");
   });
 
-  it("event of an already counted post is not added", async () => {
+  it("event of an already counted post changes no totals", async () => {
     fill();
     open("/");
     await card(/^Posts 3/);
     await screen.findByText("Live", { selector: "[role=status]" });
-    // Stored before the response was computed, reported after it.
+    // The post was stored before the response was computed. Its event arrives after the response.
     const late = makePost({ id: "late", at: Date.now() - 30_000, content: "Late event" });
     send({ type: "post", data: eventOf(late) });
     expect(await screen.findByText("Late event")).toBeTruthy();

@@ -56,7 +56,7 @@ export function InvitationForm({ link, onDone, onLeave }: InvitationFormProps) {
           error={attempt.error}
           wait={attempt.wait}
           fields={["password"]}
-          refused="This invitation was used or has expired. Ask for a new one."
+          refused="This invitation was used or has expired. Ask an administrator for a new one."
         />
         <Button type="submit" look="solid" className="h-9" disabled={attempt.pending || attempt.wait > 0}>
           Save and sign in

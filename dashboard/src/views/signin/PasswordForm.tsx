@@ -37,7 +37,7 @@ export function PasswordForm({ onDone }: { onDone: (session: Session) => void })
       <SignInError
         error={attempt.error}
         wait={attempt.wait}
-        refused="The user name or the password is wrong. If you forgot it, ask an administrator for a new link."
+        refused="The user name or the password is wrong. If you forgot the password, ask an administrator for a new link."
       />
       <Button type="submit" look="solid" className="h-9" disabled={attempt.pending || attempt.wait > 0}>
         {attempt.pending ? "Signing in" : "Sign in"}

@@ -79,7 +79,7 @@ function Frame({ children }: { children: ReactNode }) {
   );
 }
 
-/** Leaves the sign-in page. Nothing that was loaded for another person remains. */
+/** Leaves the sign-in page and removes cached responses, which may belong to another person. */
 function useDone(back: string) {
   const queries = useQueryClient();
   const { history } = useRouter();

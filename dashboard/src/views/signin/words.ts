@@ -9,7 +9,7 @@ const PROVIDER_ERRORS: Readonly<Record<string, string>> = {
   rejected:
     "The answer of the sign-in service could not be verified. Start again; if it happens again, ask an administrator.",
   no_role: "Your account has no access to SentiStream. Ask an administrator to add you to a group.",
-  email: "Your e-mail address is not verified, or its domain is not allowed.",
+  email: "Your e-mail address is not verified, or its domain is not allowed. Ask an administrator.",
   disabled: "Your account is disabled. Ask an administrator.",
 };
 
@@ -19,7 +19,7 @@ export function providerError(code: unknown): string | null {
   return PROVIDER_ERRORS[code] ?? "Sign-in failed. Try again.";
 }
 
-/** Why the page asks to sign in, if that helps. A first visit needs no reason. */
+/** Why the page asks to sign in: the session has ended, or the token was refused. `null` on a first visit. */
 export function reasonText(reason: string | null, token: string | null): string | null {
   if (reason === null) return null;
   if (reason.includes("session has ended")) return "Your session has ended. Sign in again.";

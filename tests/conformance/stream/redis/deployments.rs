@@ -49,7 +49,15 @@ async fn make_every_call(stream: &Stream) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cluster_requires_names_with_one_hash_tag() {
-    let server = OwnRedis::start_with(&["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1"]);
+    let bus = free_port().to_string();
+    let server = OwnRedis::start_with(&[
+        "--cluster-enabled",
+        "yes",
+        "--cluster-announce-ip",
+        "127.0.0.1",
+        "--cluster-port",
+        &bus,
+    ]);
     let outsider = Outsider::at(&server.url()).await;
     let _: String = outsider.run("CLUSTER", &[b"ADDSLOTSRANGE", b"0", b"16383"]).await;
     let url = format!("redis-cluster://127.0.0.1:{}", server.port);

@@ -1,4 +1,5 @@
-//! Cases in which Redis loses the stream, its consumer group or its outcome counters, partly or completely.
+//! Cases in which Redis loses the stream, its consumer group or its outcome counters, partly or completely. When the
+//! stream is lost or replaced, a new epoch with new counts begins.
 
 use std::time::Duration;
 
@@ -63,12 +64,12 @@ async fn flushall_begins_a_new_epoch_and_work_continues() {
     let before = scene.depth().await;
     assert_eq!((before.appended, before.dead_lettered), (5, 1));
 
+    let rest = stream.claim(me, 10, NO_WAIT).await.unwrap();
     // A process waits for entries while all keys are deleted.
     let waiting = tokio::spawn({
         let other = other.clone();
         async move { other.claim(&consumer("waiting"), 10, DEADLINE).await }
     });
-    let rest = stream.claim(me, 10, NO_WAIT).await.unwrap();
     let _: String = scene.outsider().await.run("FLUSHALL", &[]).await;
 
     // Claimed entries are still settled in the store under their old keys, which the stream ignores.
@@ -108,7 +109,7 @@ async fn deleted_group_delivers_entries_again_and_counts_them_once() {
     let again = stream.claim(me, 10, NO_WAIT).await.unwrap();
     assert_eq!(ids(&again), ["p0", "p1", "p2", "p3", "p4", "p5"]);
     assert_eq!(keys(&again)[..4], keys(&claimed), "the entries keep the keys that the store knows");
-    assert!(!scene.dead_letter(&again[0]).await, "the entry is already in the dead letter");
+    assert!(!scene.dead_letter(&again[0]).await, "the entry is already a dead letter");
     assert!(scene.dead_letter(&again[5]).await);
     scene.fixture.settle(stream, me, &again[1..5]).await;
 

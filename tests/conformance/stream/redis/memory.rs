@@ -1,4 +1,5 @@
-//! Cases in which Redis has little memory. The size of streams is limited, and a full server still settles entries.
+//! Cases in which Redis has little memory. The size of streams is limited, and entries of a full server can still be
+//! settled.
 
 use std::time::Duration;
 
@@ -31,7 +32,9 @@ async fn fill(stream: &Stream, outsider: &Outsider) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn full_redis_refuses_appends_and_settles_entries() {
-    let (_redis, fixture, outsider) = small_redis().await;
+    let (_redis, mut fixture, outsider) = small_redis().await;
+    // Claims must not expire in this test, so that only the released entry can be rescued.
+    fixture.options.claim_idle = Duration::from_secs(3_600);
     let stream = fixture.open().await;
     let me = consumer("me");
     let mut appended = 0;
