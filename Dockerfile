@@ -4,7 +4,7 @@
 #   docker run --rm -p 127.0.0.1:8000:8000 -v sentistream:/data sentistream
 #
 # Without a registry, scripts/local-images builds the three base images on a Debian machine.
-# Each digest pins the image that its tag named when it was reviewed. `docker buildx imagetools inspect TAG` prints the
+# Each digest pins the image that the tag before it named at the last review. `docker buildx imagetools inspect TAG` prints the
 # current digest of a tag.
 ARG NODE_IMAGE=docker.io/library/node:22-bookworm-slim@sha256:43ac6c60b8f89723f746e8a92ce91abd5017e627ce1ddfe4238355d3a30b772c
 ARG RUST_IMAGE=docker.io/library/rust:1.95-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1

@@ -36,8 +36,8 @@ test-tools:
 check-format:
 	cargo fmt --all --check
 
-# clippy-driver lints a crate and compiles it as rustc does. `cargo clippy` would compile all dependencies a second
-# time, for their metadata only. CLIPPY_ARGS has the format that cargo-clippy passes.
+# clippy-driver lints a crate and compiles it as rustc does. `cargo clippy` would only check the crates, so that all
+# dependencies would be compiled a second time for the tests. CLIPPY_ARGS has the format that cargo-clippy passes.
 LINTED := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__ cargo
 
 .PHONY: check-rust

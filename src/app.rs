@@ -206,8 +206,8 @@ async fn load_engine(options: InferenceOptions) -> Result<SharedClassifier, Infe
     Ok(Arc::new(engine))
 }
 
-/// The classifier of a command: the local model, or the language model if the local one cannot be loaded. A text in a
-/// language of a route is classified by the model of that route.
+/// The classifier of a command: the local model, or the language model (`[llm]`) if the local model cannot be loaded. A
+/// text in a language of a route (`[[inference.routes]]`) is classified by the model of that route.
 ///
 /// # Errors
 /// When there is no model, or a route cannot be used.
@@ -218,7 +218,8 @@ pub async fn load_command_classifier(config: &Config) -> anyhow::Result<SharedCl
     Ok(routes.over(loader.load().await?.into_classifier()))
 }
 
-/// Creates the worker from the configuration and the shared modules, without routes and second opinions.
+/// Creates the worker from the configuration and the shared modules. The worker has no models for other languages
+/// and gets no second opinions of the language model.
 pub fn worker(config: &Config, services: &Services, classifier: ActiveClassifier) -> Worker {
     Worker {
         stream: services.stream.clone(),

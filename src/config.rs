@@ -122,8 +122,8 @@ impl Config {
     ///
     /// # Errors
     /// The invalid settings, each with its key and the layer that set it. All unknown keys and wrong types are reported
-    /// together, and so are all settings that contradict each other; of values that are not allowed, only the first is
-    /// reported.
+    /// together. If there are none, only the first value that is not allowed is reported. If there is none, all
+    /// settings that contradict each other are reported together.
     pub fn load(inputs: &Inputs) -> Result<(Self, Settings), ConfigError> {
         resolve::load(inputs)
     }

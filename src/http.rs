@@ -94,7 +94,7 @@ pub struct Api {
     pub topics: Topics,
     /// The events that live clients receive.
     pub live: LiveBus,
-    /// The cache of answers; `None`: every answer is computed again.
+    /// The cache of answers; `None`: answers are not cached.
     pub cache: Option<Cache>,
     /// The state of the model, which is loaded in the background.
     pub model: watch::Receiver<ModelState>,
@@ -110,9 +110,9 @@ pub struct Api {
     pub sources: Option<Arc<dyn SourceFactory>>,
     /// Resolves the handles of Bluesky authors; `None`: handles are not resolved.
     pub names: Option<Names>,
-    /// The settings and backups that administrators manage. Tests that do not need them leave it empty.
+    /// The settings and backups that administrators manage; empty in tests that need neither.
     pub administration: Administration,
-    /// Whether the configuration has a Bluesky source. If it has none, handles are requested only while a Bluesky
+    /// Whether `ingester.sources` has a Bluesky source. If it has none, handles are requested only while a Bluesky
     /// source that a user added exists.
     pub reads_bluesky: bool,
 }

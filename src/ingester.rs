@@ -1,12 +1,12 @@
 //! The ingester role: reads sources and appends their posts to the stream.
 //!
 //! Each source has its own task, so that a slow or broken source does not delay the others. With a shared database,
-//! only one instance at a time reads a source, under a lease; a source of [`Readers::Each`](crate::sources::Readers)
-//! is an exception. When that instance crashes or hangs, another instance takes over the source. The ingester first
-//! appends a batch and then stores the cursor of the source. After a crash between these two steps, some posts are
-//! appended again, and workers drop these duplicates by `post_id`. No post is lost. While the stream is full or
-//! unavailable, sources are not read. The posts from before a source was added (its history) are read by a separate
-//! task with its own lease and cursor.
+//! only one instance at a time reads a source, under a lease. Sources with [`Readers::Each`](crate::sources::Readers)
+//! are an exception: every instance reads them. When the instance that reads a source crashes or hangs, another
+//! instance takes over the source. The ingester first appends a batch and then stores the cursor of the source. After a
+//! crash between these two steps, some posts are appended again, and workers drop these duplicates by `post_id`. No
+//! post is lost. While the stream is full or unavailable, sources are not read. The posts from before a source was
+//! added (its history) are read by a separate task with its own lease and cursor.
 
 mod cursors;
 mod feed;
@@ -95,7 +95,7 @@ impl From<IngesterOptions> for Limited {
     }
 }
 
-/// Appends the posts of `sources` to the stream. Returns only at a shutdown, even if all sources end before.
+/// Appends the posts of `sources` to the stream. Returns at a shutdown, and not before, even if all sources have ended.
 ///
 /// # Errors
 /// When the stream or the store fails permanently, or the task of a source panics.

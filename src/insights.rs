@@ -62,7 +62,7 @@ pub struct Insight {
     pub previous: Side,
     /// Whether the counts come from rollups or from posts.
     pub counted_from: CountedFrom,
-    /// The significant changes, the most important first.
+    /// The significant changes: first the change of the share of a sentiment, then the change of the number of posts.
     pub shifts: Vec<Shift>,
     /// Terms that became more frequent, estimated from the samples. The term with the highest score comes first.
     pub words: Vec<SalientWord>,

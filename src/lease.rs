@@ -38,7 +38,7 @@ impl LeaseHandle {
         self.expires_at
     }
 
-    /// Whether the lease has not expired according to the clock of this process. Only a transaction that checks the
+    /// Whether the lease is still valid according to the clock of this process. Only a transaction that checks the
     /// lease gives a certain answer.
     pub fn is_valid(&self) -> bool {
         Instant::now() < self.expires_at

@@ -16,10 +16,11 @@
 //!
 //! # Map
 //!
-//! Four crates in the folder `crates` contain most modules that need no role, so that they are compiled at the same time
+//! Four crates in the folder `crates` contain most modules that need no role, so that they are compiled in parallel,
 //! and a change of a role does not compile them again. This crate exports their modules: `core` ([`domain`], [`clock`],
 //! [`language`], [`lifecycle`], [`outbound`], [`secrets`], [`telemetry`], [`terms`]), `storage` ([`sqlite`], [`redis`],
-//! [`store`], [`stream`]), [`inference`] and [`sources`].
+//! [`store`], [`stream`]), [`inference`] and [`sources`]. Two further crates are not exported: `kernels` contains the
+//! vectorised loops of inference, and `fuzz` the fuzz targets.
 //!
 //! | module | content |
 //! |---|---|
@@ -49,7 +50,7 @@
 //! | [`ingester`], [`worker`], [`alerts`], [`notify`], [`http`] | the roles; `notify` runs together with `alerts` |
 //! | [`app`] | the composition root: creates services and roles from the configuration |
 //! | [`lifecycle`] | supervision and shutdown |
-//! | [`telemetry`] | logs and metrics |
+//! | [`telemetry`] | logs, metrics and traces |
 //! | [`cli`] | commands |
 //!
 //! # Invariants
@@ -70,10 +71,11 @@
 //! 6. **The runtime never blocks.** Inference and SQLite run on their own threads.
 //! 7. **One writer of alerts.** A lease with a fencing token, which each alert transaction checks, allows only one
 //!    instance to write alerts. The window of an alert rule ends at the append time of the oldest entry without an
-//!    outcome, but at most `alerts.max_lateness` ago. Lag therefore delays alerts and never suppresses them.
-//!    (`tests/it/api/alert_engine.rs`)
+//!    outcome, but never earlier than `alerts.max_lateness` ago. Lag up to this limit therefore delays alerts and does
+//!    not suppress them. (`tests/it/api/alert_engine.rs`)
 //! 8. **Answers are consistent.** Aggregates come from rollups that are committed with the rows, so the counts of any
-//!    two endpoints agree, apart from the two seconds for which answers are cached. (`tests/it/api/counts.rs`)
+//!    two endpoints agree, apart from the time for which answers are cached (two seconds by default).
+//!    (`tests/it/api/counts.rs`)
 
 pub mod accounts;
 pub mod alerts;

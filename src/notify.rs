@@ -56,7 +56,7 @@ pub struct NotifyServices {
 /// Settings of the notifier.
 #[derive(Clone, Debug)]
 pub struct NotifyOptions {
-    /// Time between two steps.
+    /// The time between two steps. A step processes transitions and starts deliveries.
     pub interval: Duration,
     /// The name of this instance, unique among all instances.
     pub holder: String,
@@ -76,7 +76,7 @@ pub struct NotifyOptions {
     pub smtp: Option<SmtpOptions>,
     /// Whether receivers may run programs.
     pub allow_commands: bool,
-    /// Attempts and time limits of deliveries.
+    /// The waits between the attempts of a delivery, and the time limit of all attempts.
     pub retry: RetryOptions,
 }
 

@@ -1,9 +1,9 @@
 //! Evaluates rules over counts. The alerts role, which evaluates current windows, and backtests, which evaluate past
 //! windows, share this code. All decisions are pure functions; only [`load`] reads the store.
 //!
-//! A rule watches one or more series: all posts of its scope, those of each source in it, or both. Each evaluation
-//! gives an [`Evaluation`] per series from a [`View`] of the counts; [`machine`] turns evaluations over time into
-//! states.
+//! A rule watches one or more series: all posts of its scope together, the posts of each source in the scope, or both.
+//! Each evaluation gives an [`Evaluation`] per series from a [`View`] of the counts; [`machine`] turns evaluations over
+//! time into states.
 
 pub mod backtest;
 pub mod baseline;
@@ -36,7 +36,7 @@ pub const PROFILE: Duration = Duration::from_secs(28 * 86_400);
 /// A post is punctual if it is stored at most this long after it was written. If the posts of a source are usually
 /// later, the windows of that source are delayed.
 pub const PUNCTUAL: Duration = Duration::from_secs(60);
-/// The longest delay of a window.
+/// The longest time by which the windows of a series are delayed because its posts arrive late.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(3 * 3_600);
 /// The maximum number of sources that a rule watches. If there are more sources, the rule watches those that were not
 /// normal at the last evaluation, and those with the most posts.
@@ -48,7 +48,7 @@ pub trait View: Sync {
     fn window(&self, range: TimeRange, source: Option<&str>) -> Tally;
     /// The sources with posts in a window.
     fn sources(&self, range: TimeRange) -> BTreeSet<String>;
-    /// The counts of the time before a window, from which baselines are computed. `None`: no rule needs a baseline.
+    /// The counts from the time before a window, from which baselines are computed. `None`: no rule needs a baseline.
     fn history(&self) -> Option<&History>;
     /// The counts in which each text or each author counts once, according to `spec`. `None`: the posts of this window
     /// were not read.
@@ -124,7 +124,7 @@ fn windows_at(spec: &RuleSpec, end: Timestamp) -> Vec<TimeRange> {
     let mut windows = vec![window];
     match spec.condition.kind() {
         RuleKind::Shift => windows.extend(before(spec, window)),
-        // The window of a source without current posts is empty, so its earlier posts show that the source exists.
+        // A source without posts in the window is known from its posts of the last day.
         RuleKind::Absence if spec.group_by != GroupBy::None => windows.push(TimeRange::last(DAY, end)),
         _ => {}
     }
@@ -164,8 +164,8 @@ pub struct EvaluatedRule {
     pub left_out: usize,
 }
 
-/// Evaluates the series of `spec`: all posts of its scope, if the rule watches them together, and each source that has
-/// posts or was not normal at the last evaluation, if the rule watches sources.
+/// Evaluates the series of `spec`. If the rule watches all posts of its scope together, they are one series. If the
+/// rule watches sources, each source that has posts or was not normal at the last evaluation is one series.
 pub fn evaluate_all(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> EvaluatedRule {
     let evaluated = |group: Group| {
         let end = moment.end - moment.delays.of(spec, group.source.as_deref());
@@ -269,13 +269,13 @@ pub fn annotations(spec: &RuleSpec, group: &Group, evaluation: &Evaluation) -> L
     spec.annotations.iter().map(|(name, text)| (name.clone(), filled(text))).collect()
 }
 
-/// `number` rounded to decimal places.
+/// `number` rounded to `places` decimal places.
 fn round(number: f64, places: i32) -> f64 {
     let scale = 10_f64.powi(places);
     (number * scale).round() / scale
 }
 
-/// Whether `value` is beyond `threshold`.
+/// Whether `value` is on the side of `threshold` on which the condition holds.
 fn beyond(condition: &Condition, value: f64, threshold: f64) -> bool {
     match condition.direction() {
         Direction::Above => value > threshold,

@@ -86,7 +86,7 @@ fn describe_metrics() {
         (
             "sentistream_other_languages_total",
             Kind::Counter,
-            "Posts in languages that the model does not support, by handling.",
+            "Posts in languages that the model does not support, by how they were handled.",
         ),
         ("sentistream_second_opinions_total", Kind::Counter, "Second opinions on posts of low confidence, by result."),
         (
@@ -100,7 +100,11 @@ fn describe_metrics() {
             Kind::Counter,
             "Texts for which the language model gave no valid answer.",
         ),
-        ("sentistream_topic_backfill_posts_total", Kind::Counter, "Stored posts that were matched against new topics."),
+        (
+            "sentistream_topic_backfill_posts_total",
+            Kind::Counter,
+            "Stored posts that were matched against new and changed topics.",
+        ),
         ("sentistream_live_publish_failures_total", Kind::Counter, "Batches whose live events could not be published."),
         (
             "sentistream_stage_duration_seconds",
@@ -119,7 +123,7 @@ fn describe_metrics() {
             "Parts of posts that were analysed for the sentiment towards topics.",
         ),
         ("sentistream_model_loads_total", Kind::Counter, "Attempts to load the model of a route, by model and result."),
-        ("sentistream_model_loaded", Kind::Gauge, "Whether the model of a route is in memory."),
+        ("sentistream_model_loaded", Kind::Gauge, "1 if the model of a route is in memory, otherwise 0."),
         ("sentistream_unscored_judged_total", Kind::Counter, "Unscored posts that were analysed later, by result."),
         ("sentistream_append_to_commit_seconds", Kind::Timing, "Time from the append of a post to its commit."),
     ]);

@@ -37,8 +37,8 @@ pub use score::Score;
 const INCIDENT_NEGATIVE: f64 = 0.9;
 /// The share of negative posts among the usual posts of an affected source during an incident.
 const AFFECTED_NEGATIVE: f64 = 0.7;
-/// The minimum number of posts that an incident adds, as a share of all posts. During the day an incident doubles the
-/// posts of its source.
+/// The minimum rate of the posts that an incident adds, as a share of the mean rate of all posts. An incident adds
+/// posts at the mean rate of its source if that is higher.
 const MIN_ADDED: f64 = 0.1;
 /// The standard deviation of the slow noise in the rates and in the odds of negative posts.
 const NOISE: f64 = 0.15;

@@ -84,7 +84,7 @@ fn main() -> Result<(), Failure> {
 
 fn table(options: &Options) -> Result<(), Failure> {
     let peaks = peaks(options.threads);
-    println!("peak performance on registers: {peaks}");
+    println!("peak performance with operands in registers: {peaks}");
     println!("contender  first ms  posts/s  tokens/s  layers per token  single p50 ms  p99 ms  peak MB");
     for name in &options.only {
         let seen = measure(name, options)?;

@@ -1,4 +1,4 @@
-//! The same model in unmodified candle-transformers, with padded batches of similar lengths.
+//! The builtin model in unmodified candle-transformers, with padded batches of posts of similar lengths.
 
 use std::path::Path;
 

@@ -151,7 +151,7 @@ def show(args, best: dict[str, dict], labels: dict[str, list[str]], peaks: dict[
     )
     print(f"{date.today()}, {processor}, cores {args.cores}, {args.posts.name}")
     values = ", ".join(f"{name} {peak / 1e12:.2f} TOP/s" for name, peak in peaks.items() if peak)
-    print(f"peak performance on registers: {values}")
+    print(f"peak performance with operands in registers: {values}")
     print()
     print("Rows at full depth compare runtimes with the same weights; *as in production* adds exits and cached answers.")
     print("| contender | posts/s | speed of int8 as in production | speed of int8 at full depth | speed of f32 at full depth "

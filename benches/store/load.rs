@@ -171,7 +171,7 @@ async fn append(sqlite: &Sqlite, versions: &[(Post, Analysis)], ms: u64) -> Vec<
     let entries: Vec<Vec<u8>> = versions.iter().map(|(post, _)| Op::Post(post.clone()).to_fields().encode()).collect();
     let write = sqlite.write(move |connection| {
         let mut numbers = Vec::with_capacity(entries.len());
-        // Each statement inserts several rows, as in the embedded queue.
+        // Each statement inserts up to 32 rows. The embedded queue inserts each row with a separate statement.
         for some in entries.chunks(32) {
             let values = vec!["(?, ?)"; some.len()].join(", ");
             let text = format!("INSERT INTO stream_entries (appended_ms, fields) VALUES {values} RETURNING seq");

@@ -10,7 +10,7 @@ mod rates;
 
 use load::Load;
 
-/// The number of stored posts when queries are timed, unless an argument sets it.
+/// The default number of stored posts when queries are timed.
 const POSTS: u64 = 1_000_000;
 /// The number of posts in the measurement of live posts, all written in the last minute.
 fn live(posts: u64) -> u64 {

@@ -13,7 +13,7 @@ if (!root) throw new Error("index.html has no #root element");
 
 takeLink();
 window.addEventListener("hashchange", () => {
-  // A link that is pasted into the address bar of an open page only changes the fragment.
+  // Pasting a sign-in link into the address bar of an open page changes only the fragment and loads nothing.
   if (linkOf(window.location.hash)) window.location.reload();
 });
 

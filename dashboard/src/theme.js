@@ -1,4 +1,5 @@
-// Runs before the first paint, so that the other theme does not flash. The page forbids inline scripts.
+// Runs before the first paint, so that the other theme does not flash. A file of its own, because the content security
+// policy forbids inline scripts.
 (() => {
   try {
     const theme = localStorage.getItem("sentistream.theme");

@@ -70,7 +70,7 @@ def randomised(model, seed):
 
 
 def write(folder, model, tokenizer, limit):
-    """Writes the expected outputs of the model in `folder`."""
+    """Writes the expected outputs of the model to expected.ndjson in `folder`."""
     lines = []
     for text in TEXTS:
         ids = tokenizer(text)["input_ids"]
@@ -83,7 +83,7 @@ def write(folder, model, tokenizer, limit):
 
 
 def config_only(model, folder):
-    """Writes the config of the library without fields that change with its version."""
+    """Writes config.json without the fields that depend on the version of the library."""
     model.config.save_pretrained(folder)
     path = folder / "config.json"
     config = {k: v for k, v in json.loads(path.read_text()).items() if k not in ("transformers_version", "dtype")}

@@ -1,4 +1,4 @@
-//! What this process knows about accounts and sessions without asking the database.
+//! The state of accounts and sessions at the last read of the database, for checks that do not read the database.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU8, Ordering};

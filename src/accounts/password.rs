@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sign_ins_beyond_the_queue_are_refused() {
+    async fn sign_in_is_refused_while_the_queue_is_full() {
         let hasher = Hasher::default();
         let permits = hasher.running.clone().acquire_many_owned(4).await.unwrap();
         let secret = SecretString::from("x");

@@ -8,12 +8,13 @@ use crate::store::accounts::{SessionFilter, SignedInUser};
 use super::secret::SessionSecret;
 use super::{AccountError, Accounts};
 
-/// The minimum time between two writes of a session's last request time to the database.
+/// The minimum time between two writes of a session's last request time to the database. A tenth of the idle time-out
+/// is used instead if it is shorter.
 const TOUCH_EVERY: Duration = Duration::from_secs(60);
 
 impl Accounts {
     /// The session with this secret, and its user; `None` if the session has ended or never existed. Stores the time of
-    /// the request, at most once per minute.
+    /// the request, at most once per minute, or once per tenth of the idle time-out if that is shorter.
     ///
     /// # Errors
     /// When the database fails.

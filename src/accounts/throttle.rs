@@ -16,7 +16,8 @@ use crate::domain::Timestamp;
 
 /// Failed attempts of a client for one account before delays begin.
 const FREE_FOR_ACCOUNT: u32 = 5;
-/// Failed attempts of a client for all accounts before delays begin.
+/// Failed attempts of a client for all accounts before its attempts for accounts that it has not signed in to are
+/// delayed.
 const FREE_FOR_CLIENT: u32 = 20;
 /// The longest delay.
 const LONGEST: Duration = Duration::from_secs(900);

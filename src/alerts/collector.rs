@@ -111,7 +111,7 @@ impl Collector {
             result = evaluate_all(&rule.spec, windows, moment).series;
         }
         for series in known.iter().filter(|series| !result.iter().any(|one| one.group.scope == series.scope)) {
-            self.end_series(series, "the rule no longer watches this series");
+            self.end_series(series, "the rule no longer watches these posts");
         }
         for result in &result {
             let before = known.iter().find(|series| series.scope == result.group.scope);
@@ -184,7 +184,8 @@ impl Collector {
         Ok(())
     }
 
-    /// Records the current values of an alert that is already open, and searches its evidence again from time to time.
+    /// Records the current values of an alert that is already open, and searches its evidence again if the last search
+    /// is at least [`EXPLAINED_EVERY`] ago.
     async fn update(&mut self, services: &AlertsServices, evaluated: &Evaluated<'_>) -> Result<(), StoreError> {
         let Evaluated { rule, windows, result: EvaluatedSeries { group, end, evaluation }, before } = evaluated;
         let Some(id) = before.and_then(|before| before.alert_id) else { return Ok(()) };

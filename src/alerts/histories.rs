@@ -7,7 +7,7 @@ use crate::rules::Group;
 use crate::sources::history::Progress;
 use crate::store::{Store, StoreError};
 
-/// The history imports of all sources that import their history.
+/// The history imports of all sources. A history is the posts from before a source was added.
 #[derive(Debug, Default)]
 pub struct Histories(Vec<Past>);
 
@@ -15,7 +15,7 @@ pub struct Histories(Vec<Past>);
 struct Past {
     /// The source of the imported posts.
     source: String,
-    /// When the import began, or when a place was last added to it. No imported post is newer.
+    /// When the import began, or when a place such as a feed or tag was last added to it. No imported post is newer.
     until: Timestamp,
 }
 

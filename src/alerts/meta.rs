@@ -1,7 +1,7 @@
 //! Alerts about failures of alerting: receivers whose deliveries fail, and rules that cannot be evaluated.
 //!
 //! These alerts have no rule in the store. Their series have the rule id [`META`]. Otherwise they open, notify and
-//! resolve like all alerts.
+//! resolve like all other alerts.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ struct Condition {
     description: String,
 }
 
-/// The steps that open and resolve these alerts at `now`. `known` are the series whose alerts are open.
+/// The steps that open and resolve the alerts of this module at `now`. `known` are the series whose alerts are open.
 pub fn steps(inputs: &Inputs<'_>, known: &[Instance], now: Timestamp) -> Vec<Step> {
     let mut conditions = inputs.receivers.iter().map(of_receiver).collect::<Vec<_>>();
     conditions.extend(inputs.rules.iter().filter_map(|rule| of_rule(rule, inputs.series)));

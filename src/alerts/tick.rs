@@ -212,8 +212,9 @@ fn figures(alert: &Alert, explained: &HashMap<i64, Timestamp>) -> Figures {
     }
 }
 
-/// The end of windows: the time at which the oldest post that is not analysed yet was appended, but at most
-/// `max_lateness` ago; `now` if all posts are analysed. If the analysis lags behind, alerts are delayed and not lost.
+/// The end of windows: the time at which the oldest post that is not analysed yet was appended, but not earlier than
+/// `max_lateness` ago; `now` if all posts are analysed. If the analysis lags behind by less than `max_lateness`, alerts
+/// are delayed and not lost.
 async fn window_end(
     services: &AlertsServices,
     options: &AlertsOptions,

@@ -32,7 +32,7 @@ const LEASE_TTL: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// The number of posts per append.
 const BATCH: usize = 250;
-/// Appends wait while more entries than this are pending, so that new posts do not wait long.
+/// Appends wait while more entries than this are pending, so that new posts of other sources are analysed soon.
 const MAX_PENDING: u64 = 1_500;
 /// The interval between two reads of the stream's depth.
 const DEPTH_INTERVAL: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! Chooses the classifier: the local model, or the language model if the local model cannot be loaded.
+//! Chooses the classifier: the local model, or the language model of `[llm]` if the local model cannot be loaded.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -88,7 +88,7 @@ pub async fn release(routes: Routes, unload_after: Option<Duration>, shutdown: S
 /// The state of a route, for the health report.
 pub fn component(route: &Route) -> ComponentState {
     let RouteStatus { state, reason, is_behind, .. } = route.status();
-    let behind = "the model cannot keep up; its posts are stored without a sentiment and analysed later".to_owned();
+    let behind = "the model is too slow; new posts in its languages get a sentiment later".to_owned();
     let (shown, detail) = match (state, is_behind) {
         (RouteState::Connected, true) => ("behind", Some(behind)),
         _ => (state.as_str(), reason),

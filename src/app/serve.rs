@@ -114,8 +114,8 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
     let services = open(config, parts.clock.clone()).await?;
     if key_file_in_use(config).is_none() {
         tracing::warn!(
-            "secrets of receivers are stored unencrypted: set database.key_file to a file of mode 0600 with a key \
-             (openssl rand -base64 32)"
+            "secrets of receivers and sources are stored unencrypted: set database.key_file to a file of mode 0600 \
+             with a key (openssl rand -base64 32)"
         );
     }
     let needs_model = config.has_role(Role::Worker) || config.has_role(Role::Api);

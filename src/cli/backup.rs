@@ -12,8 +12,9 @@ use crate::sqlite;
 /// Copy the embedded database, with its queue, to a file while the server runs.
 ///
 /// The copy contains everything that was committed before the command started, but not the key file that decrypts the
-/// secrets in the database. The copy is compacted and checked. To restore it, stop the server and move the copy to the
-/// path of database.url. With Postgres use pg_dump instead.
+/// secrets in the database. The copy is compacted and checked. To restore it, stop the server, replace the file of
+/// database.url with the copy, and delete the -wal and -shm files beside it if they exist. With Postgres use pg_dump
+/// instead.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -117,7 +117,7 @@ async fn list(stream: &Stream, args: &ListArgs, output: &mut Output) -> anyhow::
         output.line("there are no dead letters to list")?;
         return Ok(CommandResult::Good);
     }
-    let mut rows = vec![["ID", "FAILED AT", "REASON", "TRIED", "POST", "ERROR"].map(str::to_owned)];
+    let mut rows = vec![["ID", "FAILED AT", "REASON", "DELIVERIES", "POST", "ERROR"].map(str::to_owned)];
     for letter in &letters {
         let post = letter.fields.get("post_id").map(|id| String::from_utf8_lossy(id).into_owned()).unwrap_or_default();
         rows.push([

@@ -27,13 +27,13 @@ use crate::stream::{Stream, StreamError};
 /// Append posts from a file to the stream, where workers process them.
 ///
 /// The format is detected from the content: NDJSON (one JSON object per line), a JSON array, CSV with a header
-/// (separated by comma, semicolon, tab or vertical bar), or a spreadsheet (xlsx, xls, xlsb, ods; at most 512 MiB). A
-/// file of another format may have any size, may be compressed with gzip or zstd, and may be in UTF-16. A post needs
-/// post_id, source and content; author, created_at, lang, url and reply_to are optional.
+/// (separated by comma, semicolon, tab or vertical bar), or a spreadsheet (xlsx, xls, xlsb, ods; at most 512 MiB).
+/// Files that are not spreadsheets may have any size, may be compressed with gzip or zstd, and may be in UTF-16. A post
+/// needs post_id, source and content; author, created_at, lang, url and reply_to are optional.
 ///
-/// A record that is not a valid post is skipped and counted; the first 100 of them are reported with their lines. An
-/// invalid optional field is dropped and counted. The command can be used while the server runs, and waits while the
-/// stream is full. Repeating an import is safe: a known post_id is not counted again.
+/// A record that is not a valid post is skipped and counted; the first 100 of these records are reported with their
+/// lines. An invalid optional field is dropped and counted. The command can be used while the server runs, and waits
+/// while the stream is full. Repeating an import is safe: a known post_id is not counted again.
 ///
 /// Exits with 1 if not all records could be read or appended, if there were records but none was valid, or with
 /// --strict if any record was invalid.

@@ -66,7 +66,7 @@ async fn in_force(context: &Context) -> Settings {
         Ok(Ok(stored)) => {
             let (config, ignored) = merge(&context.config, &stored);
             for (key, reason) in ignored {
-                note(&format!("the stored value of {key} is not used: it {reason}"));
+                note(&format!("a setting that was changed in the dashboard is not used: {key}: {reason}"));
             }
             config.settings
         }

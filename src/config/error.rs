@@ -24,7 +24,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The invalid settings. Reading stops at the first step that finds any, so there may be more.
+/// The invalid settings that one step of loading has found. Loading stops after this step, so there may be more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError(pub Vec<Problem>);
 

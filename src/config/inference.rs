@@ -119,7 +119,8 @@ pub struct InferenceConfig {
     /// The largest number of tokens in the batch of one thread, 16 to 1048576.
     #[serde(deserialize_with = "count::<_, _, 16, 1_048_576>")]
     pub max_batch_tokens: usize,
-    /// The largest number of windows that a long text is split into, 1 to 256. A longer text is truncated.
+    /// The largest number of windows that a long text is split into, 1 to 256. Windows are overlapping parts that fit
+    /// the input of the model. A longer text is truncated.
     #[serde(deserialize_with = "count::<_, _, 1, 256>")]
     pub max_windows: usize,
     /// The largest number of texts that wait or are being classified, 1 to 1000000. Further callers wait.

@@ -27,7 +27,7 @@ pub struct OidcConfig {
     pub groups_claim: String,
     /// For each role, the groups whose members get the role.
     pub roles: BTreeMap<UserRole, Vec<String>>,
-    /// The role of users who are in none of these groups. `None`: they may not sign in.
+    /// The role of users who are in none of the groups in `roles`. `None`: these users may not sign in.
     pub default_role: Option<UserRole>,
     /// The allowed domains of verified e-mail addresses. Empty: users may sign in with any address,
     /// or without one.
@@ -76,7 +76,7 @@ pub fn oidc<'de, D: Deserializer<'de>>(de: D) -> Result<Option<OidcConfig>, D::E
 /// Why the section is invalid.
 #[derive(Debug, thiserror::Error)]
 enum InvalidOidc {
-    #[error("a client is set but `issuer` is not: set `issuer` to the issuer of the provider")]
+    #[error("`client_id` or `client_secret` is set but `issuer` is not: set `issuer` to the URL of the provider")]
     NoIssuer,
     #[error("`issuer` must be an https URL without a query (http only on loopback), is {0:?}")]
     Issuer(String),

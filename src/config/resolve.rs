@@ -55,8 +55,8 @@ pub fn with_settings(config: &Config, settings: Settings) -> Result<Config, Conf
     Ok(changed)
 }
 
-/// Whether the database is embedded and the settings that select roles, sources, topics, alerts and the posts to store
-/// have their defaults. `ingester.demo = "auto"` creates the demonstration only in this case.
+/// Whether the database is embedded and no layer sets one of the settings that [`Demo::Auto`] lists.
+/// `ingester.demo = "auto"` creates the demonstration only in this case.
 fn is_untouched(config: &Config, settings: &Settings) -> bool {
     let is_selective = |key: &str| {
         let prefixes = ["sources.synthetic.", "topics", "alerts.rules", "alerts.receivers", "alerts.routes"];
@@ -68,8 +68,8 @@ fn is_untouched(config: &Config, settings: &Settings) -> bool {
 }
 
 /// The folder that a relative database path is resolved against: the folder of the configuration file, so that a
-/// command finds the server's database from any working folder. `None` if a flag sets the path, because paths in flags
-/// are relative to the working folder.
+/// command finds the server's database from any working folder. `None` if there is no configuration file, or if a flag
+/// sets the path, because paths in flags are relative to the working folder.
 fn data_folder<'a>(inputs: &'a Inputs, settings: &Settings) -> Option<&'a Path> {
     let is_flag = matches!(settings.origin("database.url"), Origin::Flag(_));
     inputs.file.as_deref().and_then(Path::parent).filter(|_| !is_flag)
@@ -265,8 +265,8 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
     require(
         config.retention.rollups.is_none_or(|rollups| config.retention.posts.is_some_and(|posts| posts <= rollups)),
         &["retention.rollups", "retention.posts"],
-        "counts must be kept at least as long as posts: retention.posts must be set, and not be longer than \
-         retention.rollups",
+        "counts must be kept at least as long as posts: set retention.posts to at most retention.rollups, or leave \
+         retention.rollups empty",
     );
     let mut routed = BTreeSet::new();
     for language in config.inference.routes.iter().flat_map(|route| &route.languages) {

@@ -176,8 +176,9 @@ pub struct IngesterConfig {
 )]
 #[strum(serialize_all = "lowercase")]
 pub enum Demo {
-    /// [`Demo::On`] if the database is embedded and the settings of roles, sources, topics, alerts and stored posts
-    /// have their defaults, otherwise [`Demo::Off`].
+    /// [`Demo::On`] if the database is embedded and no layer sets the roles, the topics, `ingester.sources`,
+    /// `sources.synthetic`, `worker.store_only_matching`, `retention.posts`, or the rules, receivers or routes of
+    /// `alerts`; otherwise [`Demo::Off`].
     Auto,
     /// The demonstration is created in a database that has no posts, no topics, no receivers and no rules except those
     /// of the configuration, and never had a demonstration.

@@ -63,7 +63,8 @@ impl Template {
         !name.is_empty() && name.len() <= 64 && name.chars().all(valid) && matches!(self.find(key), Found::Unknown)
     }
 
-    /// The error message for an unknown key. It names the most similar key, or the keys of the section.
+    /// The error message for an unknown key. It names the most similar key, or the keys of the section, or asks for the
+    /// `kind` of a source with a custom name.
     pub fn unknown(&self, key: &str) -> String {
         let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
         let closest = self

@@ -103,8 +103,8 @@ pub struct TokenRequest {
     /// At least one of `read`, `write`, `respond`, `edit`, `admin`. A signed-in user can request only scopes of their
     /// role. A request with a created token can request only scopes of that token. Other scopes are refused with 422.
     scopes: Vec<String>,
-    /// Days until the token expires, 1 to 3,650. Default: the token expires together with the token that creates it, or
-    /// never. It cannot expire later than the token that creates it.
+    /// Days until the token expires, 1 to 3,650. A token that is created with another created token cannot expire
+    /// later than the other token, and by default expires at the same time. Any other token does not expire by default.
     #[serde(default)]
     expires_in_days: Option<u32>,
 }
@@ -124,14 +124,14 @@ impl TokenRequest {
         match last {
             Some(last) if wanted > last => Err(ApiError::invalid_field(
                 "expires_in_days",
-                format!("must end before {last}, when your token expires"),
+                format!("is too long: your own token expires at {last}, and the new token must not expire later"),
             )),
             _ => Ok(Some(wanted)),
         }
     }
 
-    /// The scopes that `client` grants to the new token. A user can grant only the scopes of the role, a token of the
-    /// database only its own scopes.
+    /// The scopes that `client` grants to the new token. A signed-in user can grant only the scopes of their role. A
+    /// request with a token of the database can grant only the scopes of this token.
     fn scopes(&self, client: &Principal) -> Result<String, ApiError> {
         let parse =
             |scope: &String| scope.parse::<Scope>().map_err(|e| ApiError::invalid_field("scopes", format!("each {e}")));

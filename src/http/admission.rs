@@ -64,7 +64,7 @@ impl Admission {
                 field,
                 format!(
                     "about {tokens} tokens are needed, and one request may use at most {}; send fewer or shorter \
-                     texts, or explain fewer",
+                     texts, or explain fewer of them",
                     limited.budget.burst
                 ),
             )),
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn client_is_limited_by_work_not_by_requests() {
+    fn client_is_limited_by_tokens_and_not_by_requests() {
         let number = |n| NonZeroU32::new(n).unwrap();
         let admission = Admission::new(Some(AnalyzeBudget { per_second: number(1), burst: number(1_000) }));
         let client = |last| Some(IpAddr::from([192, 0, 2, last]));

@@ -61,7 +61,7 @@ impl SecurityLog {
     }
 }
 
-/// The storage of the events.
+/// Where [`store`] stores the events, and for how long they are kept.
 pub struct Archive {
     /// The store.
     pub store: Store,
@@ -94,7 +94,7 @@ impl Archive {
         {
             return;
         }
-        // The sender is gone, so the retention no longer changes.
+        // There is no sender, or the sender is gone, so the retention does not change.
         std::future::pending::<()>().await;
     }
 }

@@ -14,7 +14,8 @@ use super::error::{ApiError, Problem};
 use super::params::Params;
 use super::state::State;
 
-/// The kind of sources whose authors have names, and the `source` of their posts.
+/// The kind of sources whose posts contain the id of their author instead of a name. The `source` of these posts is
+/// compared with this kind.
 const KIND: &str = "bluesky";
 /// The maximum number of authors in a request.
 const MAX_AUTHORS: usize = 100;
@@ -44,8 +45,9 @@ pub struct Authors {
 /// Names of authors
 ///
 /// Bluesky posts are stored under the DID of their author, which never changes. This endpoint returns the current
-/// handles. The server requests the handles from the public API of Bluesky and caches them for a day. It does so only
-/// if its configuration has a Bluesky source or a user has added one; otherwise `names` is empty.
+/// handles. The server requests the handles from the API of Bluesky (`sources.bluesky.api`) and caches them for a day.
+/// If `ingester.sources` has no Bluesky source and no user has added one, the server requests nothing and `names` is
+/// empty.
 #[utoipa::path(
     get, path = "/api/authors", tag = "posts", params(AuthorsParams),
     responses((status = 200, body = Authors), (status = 422, body = Problem))

@@ -26,7 +26,8 @@ const EMBEDDED_HINT: &str = "To restore a backup, stop the server, replace the d
                              default PATH.key): keep a copy of that file elsewhere.";
 /// How to back up Postgres.
 const POSTGRES_HINT: &str = "Backups of Postgres are made with pg_dump, on a machine that reaches the database. Save \
-                             the stream in Redis first, so that each post is in at least one of the two.";
+                             the stream in Redis before the database, so that each post is in at least one of the two \
+                             backups.";
 /// The commands for Postgres and Redis.
 const POSTGRES_COMMAND: &str = "redis-cli -u \"$REDIS_URL\" bgsave\npg_dump --format=custom \
                                 --file=sentistream.dump \"$DATABASE_URL\"";
@@ -48,8 +49,8 @@ pub struct BackupList {
     backups: Vec<Backup>,
     /// The backup in progress, if there is one.
     running: Option<BackupProgress>,
-    /// The failure of the last backup since the server started, or of the deletion of old backups after it; null if
-    /// both succeeded.
+    /// The failure of the last backup, or of the deletion of old backups after it; null if both succeeded, or if no
+    /// backup was made since the server started.
     failed: Option<BackupFailure>,
     /// The free space in the folder, in bytes, if it is known.
     free_bytes: Option<u64>,

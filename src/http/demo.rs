@@ -26,8 +26,8 @@ pub struct DemoView {
     state: &'static str,
     /// The number of posts in the generated history of the demonstration.
     planned: i64,
-    /// An estimate of how many of these posts are stored: the posts that were appended, without the entries of the
-    /// stream that are not yet processed.
+    /// An estimate of how many of these posts are stored: the number of posts that were appended, minus the number of
+    /// entries of the stream that are not yet processed.
     stored: i64,
     /// When the demonstration started, which is also the end of the generated history; `null` if there is none.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -40,8 +40,8 @@ pub struct DemoView {
 
 /// The demonstration
 ///
-/// Returns the progress of the demonstration: a week of generated posts with topics, rules and alerts. It is created in
-/// an empty database if `ingester.demo` allows it.
+/// Returns the progress of the demonstration: a week of generated posts with topics, rules and alerts. The
+/// demonstration is created in an empty database if `ingester.demo` allows it.
 #[utoipa::path(get, path = "/api/demo", tag = "operations", responses((status = 200, body = DemoView)))]
 pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;

@@ -25,7 +25,7 @@ use super::state::State;
 
 /// A source is offline when no instance has reported its state for this long.
 const SILENCE: Duration = Duration::from_secs(30);
-/// A source is hidden when no instance has reported its state for this long.
+/// A source that is not paused is hidden when no instance has reported its state for this long.
 const HIDDEN_AFTER: Duration = Duration::from_secs(86_400);
 
 /// A configured source and its state.
@@ -84,7 +84,8 @@ impl FeedView {
     fn new(row: FeedRow, now: Timestamp) -> Self {
         let mut state: SourceState = serde_json::from_str(&row.report).unwrap_or_default();
         state.name = row.name;
-        // `paused` of the row is shown at once, because the instance applies the change only within seconds.
+        // A pause or resumption is shown immediately. The report shows it only seconds later, when the instance has
+        // applied it.
         if row.paused && state.state != SourceActivity::Failed {
             state.state = SourceActivity::Paused;
         } else if !row.paused && state.state == SourceActivity::Paused {
@@ -112,7 +113,7 @@ impl FeedView {
     }
 }
 
-/// The sources that instances have reported within a day.
+/// The sources whose state an instance has reported within a day, and the paused sources.
 ///
 /// # Errors
 /// When the database is not available.

@@ -132,8 +132,8 @@ fn too_slow(part: &str, limit: Duration) -> ApiError {
     ApiError::too_slow(format!("the {part} of the request did not arrive within {} s", limit.as_secs()))
 }
 
-/// A fraction of a second that is added to the time limits of a connection, so that thousands of connections that were
-/// opened at the same time do not end at the same time.
+/// A fraction of a second that is added to the time limits of a connection. It prevents thousands of connections that
+/// were opened at the same time from ending at the same time.
 fn spread(client: SocketAddr) -> Duration {
     Duration::from_millis(u64::from(client.port()) % 1_000)
 }

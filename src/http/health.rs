@@ -33,7 +33,7 @@ pub struct ComponentState {
     pub detail: Option<String>,
 }
 
-/// Returns the state of the other components; must not block.
+/// Returns the states of the components besides database, stream and model; must not block.
 pub type Components = Arc<dyn Fn() -> Vec<ComponentState> + Send + Sync>;
 
 /// The overall state.
@@ -208,7 +208,7 @@ impl Checks {
         &self.model
     }
 
-    /// The state of the other components.
+    /// The states of the components besides database, stream and model.
     pub fn into_components(self) -> Vec<ComponentState> {
         self.components
     }

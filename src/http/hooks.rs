@@ -118,7 +118,7 @@ struct Target {
     is_paused: bool,
 }
 
-/// The webhook `name`. It is read from the database for each request, so that a change applies at once.
+/// The webhook `name`. It is read from the database for each request, so that a change applies immediately.
 async fn target(state: &State, name: &str) -> Result<Option<Target>, ApiError> {
     let Some(factory) = state.api.sources.as_ref().filter(|_| is_name(name)) else { return Ok(None) };
     let (store, wanted) = (state.api.store.clone(), name.to_owned());

@@ -94,8 +94,8 @@ pub struct Explained {
     /// Up to twelve words, pairs of words and hashtags that became more frequent, most certain first. If a sentiment
     /// became more frequent, only posts with this sentiment are compared, otherwise all posts.
     words: Vec<SalientWord>,
-    /// Up to ten sources with their contribution to the first of `changes`. Without changes: to the change of the
-    /// number of posts.
+    /// Up to ten sources with their contribution to the first of `changes`; if `changes` is empty, with their
+    /// contribution to the change of the number of posts.
     sources: Vec<SourcePart>,
     /// Up to ten authors with their contribution, estimated from the samples.
     authors: Vec<AuthorPart>,

@@ -55,8 +55,8 @@ pub async fn observe(
             let status = error.as_response_error().status_code();
             end(watched, status, None);
             record(&Seen { method, route: "none".to_owned(), status, elapsed: started.elapsed() });
-            // The response to an error is created after this middleware. The error itself is kept, because it also adds
-            // the CORS headers.
+            // The response to an error is created after this middleware. The error is returned and not replaced,
+            // because the CORS middleware has attached its headers to the error.
             let problem = problem_of(&error, status, &path).with_request_id(&id);
             error.add_response_mapper(move |response| {
                 let mut rendered = rendered(&problem, response.headers());

@@ -150,13 +150,13 @@ impl Query {
 /// Begin a sign-in at the OpenID Connect provider
 ///
 /// For browsers: redirects to the provider. After a successful sign-in the browser has a session and returns to the
-/// path `return` of this server. After a failure it opens `/sign-in?error=CODE`, where `CODE` is `unavailable`,
-/// `misconfigured`, `denied`, `expired`, `rejected`, `no_role`, `email`, `disabled` or `failed`.
+/// path `return` of this server. After a failure the browser opens `/sign-in?error=CODE`, where `CODE` is
+/// `unavailable`, `misconfigured`, `denied`, `expired`, `rejected`, `no_role`, `email`, `disabled` or `failed`.
 #[utoipa::path(
     get, path = "/api/session/oidc/start", tag = "security", security(()),
     params((
         "return" = Option<String>, Query,
-        description = "The path of a page of the dashboard. Default: `/`, also for a value that is not such a path",
+        description = "The path of a page of the dashboard. Default: `/`, which also replaces an invalid value",
         example = "/alerts"
     )),
     responses(
@@ -329,8 +329,8 @@ fn accepted_code(provider: &Provider, query: &Query, pending: &Pending, now: Tim
     }
 }
 
-/// The name for a new account: the first of the person's names that is valid for an account and that no configured
-/// token has.
+/// The name for a new account: the first of the person's names, the subject, and `user SUBJECT` that is valid for an
+/// account and that no configured token has.
 fn name_of(identity: &Identity, authenticator: &Authenticator) -> Result<ActorName, Failure> {
     let numbered = format!("user {}", preview(&identity.subject, MAX_SUBJECT_IN_NAME));
     let known = identity.names.iter().chain([&identity.subject, &numbered]);
@@ -341,7 +341,7 @@ fn name_of(identity: &Identity, authenticator: &Authenticator) -> Result<ActorNa
 
 /// The address that starts the sign-in at the external URL. The provider returns to the external URL, where the browser
 /// does not send a cookie that it got from another address. `None` if the browser already uses the external URL, or if
-/// the external URL is unknown.
+/// the request has no valid `Host`.
 fn external_start(request: &HttpRequest, provider: &Provider, return_to: &str) -> Option<Url> {
     let redirect = &provider.options().redirect;
     let host = request.headers().get(header::HOST)?.to_str().ok()?;

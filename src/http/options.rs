@@ -35,15 +35,16 @@ pub struct HttpOptions {
     /// Proxies whose `X-Forwarded-For` is trusted. If there are any, clients without credentials have at most
     /// the scope `read`.
     pub trusted_proxies: Vec<IpAddr>,
-    /// The URL of the dashboard, for links in notifications and invitations. It also shows whether browsers use https,
-    /// which session cookies then require.
+    /// The URL of the dashboard, for links in notifications and invitations. If it is an https URL, browsers at its
+    /// host get session cookies that are sent only over https.
     pub external_url: String,
     /// The maximum size of a request body in bytes, before and after decompression.
     pub max_body: usize,
     /// The maximum number of posts in one request.
     pub max_posts: usize,
-    /// The maximum number of open connections, at most 7/8 of the files that the process may open. While at least half
-    /// of them are open, one client may have at most 1/64 of them, unless the client is a trusted proxy.
+    /// The maximum number of open connections, but at most 7/8 of the number of files that the process may open. While
+    /// at least half of this number of connections are open, one client may have at most 1/64 of this number. Trusted
+    /// proxies are exempt.
     pub max_connections: usize,
     /// The timeout of a request; also the timeout for the arrival of its body.
     pub request_timeout: Duration,
@@ -104,8 +105,8 @@ pub struct LiveOptions {
     pub silence_limit: Duration,
     /// The maximum number of queued messages per client. A client that misses messages gets a `lagged` message.
     pub buffer: usize,
-    /// The time after which a client whose buffer stays full is disconnected. A client that lags three times, each
-    /// time within a minute of the previous time, is disconnected too.
+    /// A client that has not caught up for this long after its buffer was full is disconnected. A client whose buffer
+    /// becomes full three times, each time within a minute of the previous time, is disconnected too.
     pub slow_limit: Duration,
     /// The maximum number of clients.
     pub max_clients: usize,

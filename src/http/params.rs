@@ -187,7 +187,7 @@ pub fn segment_before_last(request: &HttpRequest) -> Result<String, ApiError> {
     decode(request.uri().path().rsplit('/').nth(1).unwrap_or_default(), "the path")
 }
 
-/// Decodes percent-encoding strictly.
+/// Decodes percent-encoding. Incomplete escapes and invalid UTF-8 are errors.
 fn decode(text: &str, place: &str) -> Result<String, ApiError> {
     let mut rest = text;
     while let Some(at) = rest.find('%') {

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn waiting_entries_without_outcomes_are_a_stall() {
+    async fn processing_is_stalled_if_waiting_entries_get_no_outcome() {
         let progress = Progress::default();
         progress.lock().count(&depth(3), 7);
         tokio::time::advance(STALLED_AFTER).await;

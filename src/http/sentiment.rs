@@ -73,7 +73,7 @@ impl AggregateParams {
         let end = self.end_date.unwrap_or(now + INSTANT);
         let start = self.start_date.unwrap_or(end - DEFAULT_RANGE);
         let range = TimeRange::new(start, end)
-            .ok_or_else(|| ApiError::invalid_field("start_date", "must not be in the future without an end_date"))?;
+            .ok_or_else(|| ApiError::invalid_field("start_date", "must be in the past if end_date is not set"))?;
         let zone = self.tz.as_deref().and_then(|name| jiff::tz::TimeZone::get(name).ok());
         Ok(AggregateQuery { period: self.period, range, filter, zone: zone.unwrap_or(jiff::tz::TimeZone::UTC) })
     }

@@ -31,7 +31,7 @@ use super::{Api, HttpOptions, inflow, observe, prometheus, routes, ws};
 pub enum HttpError {
     /// An address cannot be bound.
     #[error(
-        "cannot listen on {address}: {reason}; choose another address in server.listen (server.ops_listen without the API), or stop the process that uses it"
+        "cannot listen on {address}: {reason}; stop the process that uses the address, or set another address in server.listen (server.ops_listen in a process without the api role)"
     )]
     Bind {
         /// The resolved address from `server.listen`, or from `server.ops_listen` without the API role.
@@ -252,7 +252,8 @@ fn start(state: &Data<State>, surface: &Surface, shutdown: &Shutdown) -> Result<
                     data.insert(connection.received());
                 })
                 .finish::<_, BoxBody>(map_config(app, |()| AppConfig::default()));
-            // The future of the parser is boxed, so that a connection that still waits does not reserve memory for it.
+            // The future of the parser is boxed, so that a connection that still waits does not reserve memory for the
+            // future.
             fn_service(move |io| gate.clone().admit(io)).and_then(boxed::factory(http))
         };
         server = server.listen(address.to_string(), listener, connections).map_err(bind)?;

@@ -149,8 +149,8 @@ impl State {
         answered(AbortOnDropHandle::new(self.start(work)), self.options.request_timeout)
     }
 
-    /// Starts `work` on the main runtime. It is boxed so that the code of tokio for a task is compiled once for each
-    /// type of result, and not for each request.
+    /// Starts `work` on the main runtime. `work` is boxed, so that the code of Tokio for a task is compiled once for
+    /// each type of result, and not for each handler.
     fn start<R: Send + 'static>(&self, work: impl Future<Output = R> + Send + 'static) -> JoinHandle<R> {
         let work: BoxFuture<'static, R> = Box::pin(work.in_current_span());
         self.runtime.spawn(work)

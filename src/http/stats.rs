@@ -169,7 +169,7 @@ pub async fn stats(
 pub struct Sources {
     sources: Vec<SourceView>,
     total: usize,
-    /// The sources whose state an instance has reported within a day.
+    /// The sources whose state an instance has reported within a day, and the paused sources.
     feeds: Vec<FeedView>,
     /// The names of the sources that users added. All other sources in `feeds` belong to the configuration, and
     /// their settings can be changed only there.

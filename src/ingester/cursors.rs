@@ -12,7 +12,7 @@ use crate::store::{Lease, StoreError};
 /// The shortest time between two writes of the cursor. After a crash, posts since the last write are read again, and
 /// workers drop the duplicates.
 const EVERY: Duration = Duration::from_secs(1);
-/// The time limit for writing the cursor when the feed ends or loses its lease.
+/// The time limit for writing the cursor when the reading of the source ends or its lease is lost.
 const LAST: Duration = Duration::from_secs(3);
 
 /// The cursor of one source.
@@ -90,7 +90,7 @@ impl Cursors {
         if self.due().is_some_and(|due| due <= Instant::now()) { self.write().await } else { Ok(()) }
     }
 
-    /// Writes the recorded cursor when the feed ends or loses its lease, within [`LAST`].
+    /// Writes the recorded cursor when the reading of the source ends or its lease is lost, within [`LAST`].
     pub async fn write_last(&mut self) {
         let written = tokio::time::timeout(LAST, self.write()).await;
         if self.latest.is_some() || !matches!(written, Ok(Ok(()))) {

@@ -148,7 +148,7 @@ impl Feed {
                     batch = &mut next => break batch,
                     () = sleep_until(silent.map(|(_, until)| until)) => {
                         let limit = silent.map_or(0, |(limit, _)| limit.as_secs());
-                        break Err(SourceError::Transient(format!("no data for {limit} s")));
+                        break Err(SourceError::Transient(format!("the source sent no data for {limit} s")));
                     }
                     () = sleep_until(self.cursors.due()) => {}
                 }

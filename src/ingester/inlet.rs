@@ -42,16 +42,16 @@ impl Inlet {
     }
 
     /// Appends `ops`. Returns `false` if the operations were not appended, because a shutdown began or `may` returned
-    /// `false` before an attempt succeeded. An attempt that has begun is completed, unless the grace period of the
-    /// shutdown ends.
+    /// `false` before an attempt succeeded. If a shutdown begins during an attempt, the attempt is completed, or
+    /// abandoned at the end of the grace period.
     ///
     /// # Errors
     /// When the stream fails permanently.
     pub async fn append(&mut self, ops: &[Op], report: &Report, may: impl Fn() -> bool) -> Result<bool, StreamError> {
         let Some(count) = u32::try_from(ops.len()).ok().and_then(NonZeroU32::new) else { return Ok(true) };
         if let Some(limiter) = &self.limiter
-            // A source that ignores its limit may return a batch that is larger than the burst. Such a batch is
-            // appended without a delay.
+            // A source may return more operations than it was asked for. A batch that is larger than the burst of the
+            // rate limit is appended without a delay.
             && self.shutdown.unless_stopping(limiter.until_n_ready(count)).await.is_none()
         {
             return Ok(false);

@@ -1,4 +1,5 @@
-//! Decides by leases and pauses which instance reads which source, and stores the states of the sources.
+//! Decides by leases and pauses which instance reads which source, and stores the states of the sources. A feed is the
+//! task that reads one source.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -49,7 +50,7 @@ impl Grant {
     }
 }
 
-/// A feed's view of its source's lease.
+/// The lease of a source, as its feed observes it.
 pub struct SourceLease(watch::Receiver<Admission>);
 
 impl SourceLease {

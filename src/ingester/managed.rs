@@ -113,7 +113,7 @@ impl Manager {
     }
 
     /// Tries once to delete the stored state of each removed source. If a deletion fails, the next call tries it again.
-    /// If the process stops before, the state stays in the database.
+    /// If the process stops before a deletion succeeds, the state stays in the database.
     ///
     /// # Errors
     /// The first transient error, or a permanent error, which ends the attempts.

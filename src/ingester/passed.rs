@@ -1,7 +1,7 @@
 //! Filters out deletions of posts that were never appended to the stream.
 //!
-//! A network announces the deletion of every post, including posts that the filters of a source excluded. The deletion
-//! of an excluded post would cost a worker as much as a post, and would leave a tombstone.
+//! A social network such as Bluesky announces the deletion of every post, including posts that the filters of a source
+//! excluded. The deletion of an excluded post would cost a worker as much as a post, and would leave a tombstone.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -25,7 +25,7 @@ pub struct PassedPosts {
     hasher: RandomState,
     younger: HashSet<u64>,
     older: HashSet<u64>,
-    /// When this feed began to remember the posts that pass the filters.
+    /// When the recording of the posts that pass the filters began.
     since: Timestamp,
     looked_at: Option<Instant>,
     complete: bool,

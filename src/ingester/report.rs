@@ -1,4 +1,4 @@
-//! Reports the state of a feed: its activity, metrics and log messages.
+//! Reports the state of a source: its activity, metrics and log messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,15 +46,18 @@ impl Report {
             "sentistream_ingest_filtered_total",
             "Items that the filters of a source left out, or that have no text"
         );
-        metrics::describe_counter!("sentistream_source_errors_total", "Errors of a source");
+        metrics::describe_counter!(
+            "sentistream_source_errors_total",
+            "Errors of a source, including errors of its individual feeds and hosts"
+        );
         metrics::describe_counter!(
             "sentistream_source_foreign_deletions_total",
-            "Deletions left out because a filter had left out the post"
+            "Deletions that were not appended, because the filters of the source had left out the post"
         );
         metrics::describe_gauge!(
             "sentistream_source_lag_seconds",
-            "Age of the newest post of a source's last batch, or of the time up to which the source was read, at the \
-             time of the append"
+            "Delay of a source when its last batch was appended: the age of the time up to which the source was read, \
+             or of the newest post if the source does not report this time"
         );
         let label = || spec.name().to_owned();
         states.update(spec.name(), |state| state.kind = spec.kind().to_owned());

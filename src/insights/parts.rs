@@ -26,8 +26,9 @@ pub struct SourcePart {
     /// not scaled to the length of the current range.
     pub previous_posts: i64,
     /// The contribution to the difference that the first entry of `changes` describes; without changes, to the
-    /// difference in the number of posts. The unit is percentage points of all posts for a share, and posts for a
-    /// number of posts. The contributions of all sources, including those that are not listed, sum to the difference.
+    /// difference in the number of posts. The unit is percentage points of the posts with a sentiment for a share, and
+    /// posts for a number of posts. The contributions of all sources, including those that are not listed, sum to the
+    /// difference.
     pub contribution: f64,
     /// The ids of up to three posts of the source.
     pub post_ids: Vec<String>,
@@ -44,13 +45,13 @@ pub struct AuthorPart {
     pub posts: i64,
     /// The number of the author's posts in the sample of the earlier range.
     pub previous_posts: i64,
-    /// The contribution of the author, in the same unit as that of a source.
+    /// The contribution of the author, in the same unit as the contribution of a source.
     pub contribution: f64,
     /// The ids of up to three posts of the author.
     pub post_ids: Vec<String>,
 }
 
-/// The counts of all parts, in the current and in the earlier range.
+/// The counts of all sources or authors together, in the current and in the earlier range.
 struct Counted {
     now: Counts,
     then: Counts,

@@ -24,11 +24,12 @@ pub struct TextGroup {
     pub content: String,
     /// The number of posts of the group in the sample.
     pub posts: usize,
-    /// The number of different authors of these posts. Each post of an unknown author counts as a different author.
+    /// The number of different authors of the posts in the group. Each post of an unknown author counts as a different
+    /// author.
     pub authors: usize,
-    /// The sources of these posts.
+    /// The sources of the posts in the group.
     pub sources: Vec<String>,
-    /// Ids of up to three of these posts.
+    /// The ids of up to three posts of the group.
     pub post_ids: Vec<String>,
 }
 

@@ -11,7 +11,7 @@ use crate::terms::{self, Term};
 
 /// The maximum number of words that are listed.
 const LISTED: usize = 12;
-/// The minimum number of earlier posts of the sentiment that became more frequent. With fewer posts, earlier posts of
+/// The minimum number of earlier posts with the sentiment that became more frequent. With fewer posts, earlier posts of
 /// any sentiment are compared.
 const FEW_EARLIER: usize = 30;
 
@@ -38,7 +38,8 @@ pub struct SalientWord {
     /// compared; if a sentiment became more frequent, only the posts with this sentiment.
     pub rate: f64,
     /// The percentage of the compared posts of the earlier range that contain the term. If a sentiment became more
-    /// frequent, only the posts with this sentiment are compared, unless the sample has fewer than 30 of them.
+    /// frequent, only the posts with this sentiment are compared; if the sample has fewer than 30 of them, posts of any
+    /// sentiment are compared.
     pub previous_rate: f64,
     /// The number of compared posts of the current range that contain the term.
     pub posts: u32,
@@ -59,7 +60,7 @@ pub struct Found {
 }
 
 /// The posts of both ranges whose words are compared. If a sentiment became more frequent, only the posts with this
-/// sentiment are compared, in the earlier range only if there are at least 30 of them.
+/// sentiment are compared. If fewer than 30 earlier posts have this sentiment, all earlier posts are compared.
 pub fn basis<'a>(
     current: &'a [SampledPost],
     previous: &'a [SampledPost],

@@ -30,7 +30,7 @@ const CHUNK: usize = 500;
 /// The names of the channels.
 #[derive(Clone, Debug)]
 pub struct Channels {
-    /// Newly analysed posts (`sentiment_updates`).
+    /// Posts that were stored, replaced or analysed again (`sentiment_updates`).
     pub updates: String,
     /// All other events (`sentiment_events`).
     pub events: String,

@@ -78,8 +78,8 @@ pub struct Point {
     /// too little history.
     pub baseline: Option<f64>,
     /// The number of posts in the window that were already stored at this time. Unscored posts count only if the rule
-    /// counts all posts. If the rule counts each text or author once and this may change the result, the number of
-    /// texts or authors.
+    /// counts all posts. If the rule counts each text or author once, and this may change the result, this is the
+    /// number of texts or authors.
     pub posts: i64,
     /// The state of the series after the evaluation.
     pub state: InstanceState,
@@ -222,7 +222,7 @@ struct SeriesRun {
     /// The time of the evaluation at which the condition started to hold.
     pending_at: Option<Timestamp>,
     open: Option<Firing>,
-    /// The most extreme value of the newest alert; `None` if none of its windows had a value.
+    /// The most extreme value of the newest alert; `None` if no window of the alert had a value.
     peak: Option<f64>,
     firings: Vec<Firing>,
     points: Vec<Point>,

@@ -1,6 +1,6 @@
 //! The baseline of a spike: the usual counts and their usual variation.
 //!
-//! **Level.** A [`Profile`] holds the expected rate of every quarter of an hour of the week, from up to four weeks of
+//! **Level.** A [`Profile`] holds the expected rate for every quarter of an hour in the week, from up to four weeks of
 //! history. A rate from few observations is unreliable, so each rate is shrunk towards the rate of a larger group, its
 //! parent. The parent of a quarter of the week is the same quarter on all workdays, or on all weekend days. The parent
 //! of that rate is the same quarter on all days. The last parent is the mean of all quarters. A rate with `n`
@@ -29,7 +29,7 @@ use crate::domain::{TimeRange, Timestamp};
 
 /// The minimum number of observed windows that a baseline needs.
 pub const LEAST_WINDOWS: u32 = 6;
-/// The period before a window whose counts scale the profile.
+/// The period before a window whose counts scale the profile. The scale is called the recent factor.
 const RECENT: Duration = Duration::from_secs(3 * 3_600);
 /// The weight of the prior of the recent factor: this number of posts is added to both the counted and the expected
 /// posts.
@@ -299,7 +299,8 @@ fn error_of(hours: &[Residual]) -> f64 {
     excess.max(0.0).sqrt().clamp(LEAST_ERROR, UNSEEN_ERROR)
 }
 
-/// The expected count of every quarter of an hour of the week, each cell shrunk towards its parent.
+/// The expected count for every quarter of an hour in the week. Each count is shrunk towards its parent (see the module
+/// documentation).
 fn rates(observations: &[Observation]) -> Vec<f64> {
     #[derive(Clone, Copy, Default)]
     struct Sum {
@@ -335,7 +336,7 @@ fn rates(observations: &[Observation]) -> Vec<f64> {
     week.iter().enumerate().map(rate).collect()
 }
 
-/// The index of the quarter of an hour of the week, counted from Monday 00:00 UTC.
+/// The index of the quarter of an hour in the week, counted from Monday 00:00 UTC.
 fn cell(at: Timestamp) -> usize {
     // The Unix epoch was a Thursday, the fourth day of the week.
     let quarters = at.as_seconds().div_euclid(QUARTER.as_secs() as i64) + 3 * DAY_CELLS as i64;

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn tail_probabilities_equal_published_values() {
-        // Nine or more heads in ten tosses, and the opposite tail.
+        // Nine or more heads in ten tosses, and two or more heads.
         assert!(close(binomial_tail(9, 10, 0.5), 11.0 / 1_024.0));
         assert!(close(binomial_tail(2, 10, 0.5), 1_013.0 / 1_024.0));
         assert!(close(binomial_tail(60, 100, 0.5), 0.028_443_966_82));

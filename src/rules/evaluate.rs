@@ -37,14 +37,14 @@ pub struct Evaluation {
     /// The value that is compared with the threshold; `None` without data or without a baseline.
     pub value: Option<f64>,
     /// The number of posts in the window. Unscored posts count only if the rule counts all posts. If the rule counts
-    /// each text or author once and this may change the verdict, the number of texts or authors.
+    /// each text or author once, and this may change the verdict, this is the number of texts or authors.
     pub posts: i64,
     /// The level of a spike's baseline, or the earlier share of a shift; `None` for other rules.
     pub baseline: Option<f64>,
     /// The baseline of a spike.
     pub usual: Option<Baseline>,
-    /// The probability that random variation alone causes the deviation of the value. `None` except for a shift, and
-    /// for a share or ratio whose rule sets a significance.
+    /// The probability that random variation alone causes the deviation of the value. Only for a shift, and for a share
+    /// or ratio whose rule sets a significance; otherwise `None`.
     pub p_value: Option<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! Counts of the time before a window, from which baselines and backtests are computed.
+//! Counts of the posts before a window, from which baselines and backtests are computed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::domain::{TimeRange, Timestamp};
 pub const QUARTER: Duration = Duration::from_secs(900);
 /// The width of the buckets of recent counts.
 pub const MINUTE: Duration = Duration::from_secs(60);
-/// The counts of this period are read from minutes. It is longer than the longest delay of a post and the time for
-/// which counts by quarter of an hour are cached, together.
+/// The newest counts, of a period of this length, are read by minute. The period is longer than the sum of the longest
+/// delay of a post and the time for which counts by quarter of an hour are cached.
 const UNSETTLED: Duration = Duration::from_secs(6 * 3_600);
 
 /// Counts of the posts of one scope.
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_of_any_whole_minutes_have_their_full_count() {
+    fn windows_of_any_length_in_minutes_contain_every_post() {
         let minutes = (0..2 * 1_440).map(|minute| BucketCount {
             at: Timestamp::from_unix(minute * 60).unwrap(),
             source: "web".to_owned(),

@@ -22,11 +22,11 @@ pub use delays::DelayCache;
 
 /// The maximum number of posts that are read for a scope without rollups, and of late posts that a backtest reads.
 const MAX_POSTS: i64 = 200_000;
-/// The maximum number of posts of a window whose texts or authors are compared. If there are more posts, the newest
+/// The maximum number of posts of a window that are compared by text or author. If there are more posts, the newest
 /// posts are compared, and their counts are scaled up.
 const MAX_TEXTS: i64 = 5_000;
-/// Counts are read from this long before the day of a baseline. The time covers the longest window of a spike, and the
-/// recent hours that scale the profile.
+/// The counts of a baseline begin this long before the day that precedes the window. This time covers the longest
+/// window of a spike, and the recent hours that scale the profile.
 const REACH: Duration = Duration::from_secs(7 * 3_600);
 
 /// Why counts could not be read.

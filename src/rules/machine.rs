@@ -55,7 +55,7 @@ pub struct SeriesState {
     pub state: InstanceState,
     /// Event time at which the state began.
     pub since: Timestamp,
-    /// Event time at which the condition began to hold; `None` unless the state is pending, firing or recovering.
+    /// Event time at which the condition began to hold; `None` in all states except pending, firing and recovering.
     pub began: Option<Timestamp>,
 }
 
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn began_does_not_change_from_pending_to_resolved() {
+    fn condition_start_stays_the_same_until_the_alert_resolves() {
         let spec = RuleSpec::parse(
             json!({"name": "x", "kind": "share", "threshold": 0.5, "for": "1min", "keep_firing_for": "1min"}),
         )

@@ -18,9 +18,9 @@ const MAX_PROFILES: usize = 512;
 /// The expected rate at each time of the week.
 #[derive(Debug)]
 pub struct Profile {
-    /// Posts per second, by quarter of an hour of the week.
+    /// Posts per second, by quarter of an hour in the week.
     pub rates: Vec<f64>,
-    /// The number of observations of each quarter of an hour of the day, on workdays and on weekends.
+    /// How often each quarter of an hour of the day was observed, on workdays and on weekends.
     pub seen: [[f64; DAY_CELLS]; 2],
     /// The spread of the last day's windows by level; at least the spread of a Poisson process.
     pub chance: [f64; LEVELS],

@@ -1,5 +1,5 @@
-//! Counts in buckets of equal width, stored as running sums so that the sum of any range of buckets takes constant
-//! time.
+//! Counts in buckets of equal width. They are stored as running sums, so that the sum of a range of buckets is computed
+//! without reading each bucket in the range.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -27,7 +27,8 @@ pub struct SettingView {
     /// The current value. A secret is `***`; the password of a URL and the query of a web URL are masked too.
     #[schema(value_type = Value)]
     pub value: Value,
-    /// The default value, which applies if no layer sets the setting.
+    /// The default value, which applies if no layer sets the setting. For a source with a custom name, the current
+    /// value.
     #[schema(value_type = Value)]
     pub default: Value,
     /// Where the value comes from.

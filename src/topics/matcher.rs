@@ -86,7 +86,7 @@ fn asked_by(tree: &Tree) -> Option<Vec<Asked>> {
     }
 }
 
-/// A topic that a post is about if the analysis of the post has one of these results.
+/// A topic that a post matches if the analysis of the post has one of the results in `labels`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TopicMatch {
     /// The id of the topic.

@@ -46,7 +46,7 @@ pub struct Glob(pub String);
 pub struct Near {
     /// For each group, its alternative phrases.
     pub groups: Vec<Vec<Phrase>>,
-    /// The maximum number of words between two neighbours.
+    /// The maximum number of words between two neighbouring phrases.
     pub distance: usize,
     /// Whether the groups must occur in this order.
     pub ordered: bool,
@@ -115,7 +115,7 @@ impl Literal {
         if !self.whole_words {
             return bounds;
         }
-        // In whole words, characters that are not part of a word need a boundary too, such as the last one of {C++}.
+        // In whole words, a character that is not part of a word needs a boundary too, such as the last `+` of {C++}.
         let is_sign = |c: Option<char>| c.is_some_and(|c| !c.is_alphanumeric());
         let (first, last) = (self.text.chars().next(), self.text.chars().next_back());
         Bounds { start: bounds.start || is_sign(first), end: bounds.end || is_sign(last) }

@@ -17,7 +17,8 @@ const MAX_DEPTH: usize = 20;
 /// The maximum number of groups in a chain of NEAR.
 const MAX_GROUPS: usize = 6;
 
-const OPERAND: &str = "expected a word, a \"phrase\", #tag, @name, {Exact}, a field such as lang: or (";
+const OPERAND: &str =
+    "expected a word, a \"phrase\", #tag, @name, {Exact}, a field such as lang:, or an opening bracket (";
 
 /// An error or a likely mistake at a position in a query.
 #[derive(Clone, Debug, PartialEq, Eq)]

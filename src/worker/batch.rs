@@ -23,7 +23,8 @@ use crate::store::settle::{Matched, Settled, Settlement};
 use crate::stream::{Consumer, DeadLetterRequest, Entry, Release, StreamError};
 use crate::topics::Tracked;
 
-/// Processes claimed entries until each of them is settled, a dead letter, or released.
+/// Processes claimed entries until each of them is settled (its outcome is stored and it is acknowledged), a dead
+/// letter, or released.
 pub async fn process(worker: &Worker, consumer: &Consumer, entries: Vec<Entry>, shutdown: &Shutdown) {
     let batch = Batch { worker, consumer, shutdown };
     let limit = worker.options.max_crashes.max(worker.options.max_deliveries);
@@ -143,7 +144,7 @@ impl Batch<'_> {
         self.retried("database", StoreError::is_transient, || self.worker.store.known_posts(&ids)).await
     }
 
-    /// Adds the analyses to the works that need one. Models run concurrently.
+    /// Adds an analysis to each of `works` that needs one. The models of different routes run concurrently.
     async fn analyse(&self, works: &mut [Work<'_>]) -> Result<(), Failure> {
         let mut groups: BTreeMap<Option<usize>, Vec<&mut Work<'_>>> = BTreeMap::new();
         for work in works.iter_mut().filter(|work| work.is_analysed()) {
@@ -153,7 +154,8 @@ impl Batch<'_> {
         try_join_all(analysed).await.map(drop)
     }
 
-    /// Adds the analyses of one model. If the model of a route is not available, the posts are stored unscored.
+    /// Adds the analyses of one model. `route` is the number of a route, which is a model for certain languages; `None`
+    /// is the main model. If the model of a route is not available, the posts are stored unscored.
     async fn analyse_with(&self, route: Option<usize>, mut works: Vec<&mut Work<'_>>) -> Result<(), Failure> {
         let mut analyses = self.analyses(route, &works).await;
         let is_divided = works.iter().any(|work| work.parts() > 0);
@@ -185,7 +187,7 @@ impl Batch<'_> {
         };
         tokio::select! {
             biased;
-            // The wait ends with the grace period of the shutdown, because the analysis may take longer than that.
+            // The wait ends shortly before the grace period of the shutdown ends, because the analysis may take longer.
             () = self.shutdown.abandoned() => Err(Failure::Abandoned),
             analyses = classified => analyses,
         }
@@ -251,7 +253,8 @@ impl Batch<'_> {
     async fn dead_letter(&self, entry: Entry, reason: DeadLetterReason, error: String) {
         let request = DeadLetterRequest { entry, reason, error };
         let add = || self.worker.stream.dead_letter(request.clone(), self.worker.clock.now());
-        // If this fails because the process stops, the entry stays claimed and is taken over later.
+        // If the process stops before the entry is a dead letter, the entry stays claimed, and another consumer takes
+        // it over later.
         if let Ok(true) = self.retried("stream", always::<StreamError>, add).await {
             count(Some(Outcome::DeadLettered));
             metrics::counter!("sentistream_dead_letters_total", "reason" => reason.as_str()).increment(1);
@@ -260,7 +263,11 @@ impl Batch<'_> {
 
     async fn release(&self, tasks: &[Task], how: Release) {
         if let Err(error) = self.worker.stream.release(self.consumer, &keys(tasks), how).await {
-            tracing::warn!(%error, entries = tasks.len(), "entries not released, rescued when their claims expire");
+            tracing::warn!(
+                %error,
+                entries = tasks.len(),
+                "entries not released: other consumers take them over when their claims expire"
+            );
         }
     }
 
@@ -309,7 +316,7 @@ impl From<GaveUp<InferenceError>> for Failure {
     }
 }
 
-/// Every failure of the stream is retried until the process stops, because entries do not cause such failures.
+/// A failure of the stream is never caused by an entry, so it is retried until the process stops.
 impl From<GaveUp<StreamError>> for Failure {
     fn from(_: GaveUp<StreamError>) -> Self {
         Self::Abandoned

@@ -43,8 +43,8 @@ pub enum StoragePolicy {
     /// All posts.
     #[default]
     All,
-    /// Only posts that match a topic, and later versions of stored posts. Other posts are skipped. They are analysed
-    /// first only if their labels decide whether they match a topic.
+    /// Only posts that match a topic, and later versions of stored posts. Other posts are skipped. A post is analysed
+    /// before this decision only if its labels decide whether it matches a topic.
     Matching,
 }
 
@@ -61,7 +61,7 @@ pub struct Worker {
     pub cache: Cache,
     /// The model that classifies posts.
     pub classifier: ActiveClassifier,
-    /// The models for other languages.
+    /// The models that classify the posts in certain languages instead of the main model.
     pub routes: Routes,
     /// The tracked topics that posts are matched against.
     pub topics: Topics,

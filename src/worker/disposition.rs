@@ -20,11 +20,11 @@ pub enum Disposition {
     Analyse { matches: Vec<TopicMatch>, storage: StoragePolicy },
     /// The post was analysed and is stored with these topics.
     Analysed(Vec<PostTopic>),
-    /// The post is stored with these topics as neutral, because the model does not support its language and such posts
-    /// are stored as neutral ([`OtherLanguages::Neutral`]).
+    /// The post is stored with these topics as neutral, because the model does not support its language, and the
+    /// setting for such languages is [`OtherLanguages::Neutral`].
     Unclassified(Vec<PostTopic>),
-    /// The post is stored with these topics and without a sentiment, because the model does not support its language or
-    /// the model of its route is not available.
+    /// The post is stored with these topics and without a sentiment, because the model does not support its language,
+    /// or the model of its route (a model for certain languages) is not available.
     Unscored(Vec<PostTopic>),
     /// The post is already stored.
     Known,
@@ -109,7 +109,8 @@ impl Work<'_> {
         }
     }
 
-    /// Sets the disposition to store the post without a sentiment, because the model of its route is not available.
+    /// Sets the disposition to store the post without a sentiment, because the model of its route is not available. A
+    /// post that is stored only if it matches a topic, and matches none, is skipped.
     pub fn leave_unscored(&mut self) {
         let Disposition::Analyse { matches, storage } = &self.disposition else { return };
         let topics = as_post(&TopicMatch::decided(matches, None));
@@ -154,7 +155,7 @@ pub struct PlanContext<'c> {
     pub storage: StoragePolicy,
     /// The languages that the model supports, and how posts in other languages are handled.
     pub languages: SupportedLanguages<'c>,
-    /// The models of other languages.
+    /// The models that classify the posts in certain languages instead of the main model.
     pub routes: &'c Routes,
 }
 

@@ -39,7 +39,8 @@ pub fn count(post: &Post) {
     metrics::counter!("sentistream_languages_total", "lang" => lang).increment(1);
 }
 
-/// The analysis of a post without a model: the post is neutral, and all sentiments are equally likely.
+/// The analysis that is stored for a post that no model analysed: the post is neutral, and all sentiments have the same
+/// score.
 pub fn unclassified() -> Analysis {
     Analysis {
         model_name: Arc::from(UNCLASSIFIED),

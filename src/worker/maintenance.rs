@@ -15,12 +15,13 @@ const EVERY: Duration = Duration::from_secs(10);
 const CONSUMER_GONE: Duration = Duration::from_secs(600);
 
 /// How long the ids of settled entries are kept after the stream was trimmed. A worker that was suspended may still
-/// process an entry that another worker has taken over and settled. Without its id, the entry would be counted twice.
+/// process an entry that another worker has taken over and settled. Without the id of this entry, the entry would be
+/// counted twice.
 const IDS_KEPT: Duration = Duration::from_secs(600);
 
-/// Maintains the stream and the tables until a shutdown. Several instances may run this concurrently. The tasks are
-/// independent, because pruning may take long after a change of the retention, and indexing may take long after an
-/// upgrade.
+/// Maintains the stream and the tables until a shutdown. Several instances may run the maintenance concurrently. The
+/// tasks are independent, because pruning may take long after a change of the retention, and indexing may take long
+/// after an upgrade.
 pub async fn run(worker: Worker, shutdown: Shutdown) {
     let (needed, trimmed) = watch::channel(Needed::default());
     tokio::join!(trim(&worker, needed, &shutdown), prune(&worker, trimmed, &shutdown), index(&worker, &shutdown));

@@ -1,4 +1,4 @@
-//! The notifications to other consumers and live clients after a commit.
+//! The entries and events that are published to other consumers and live clients after a commit.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::domain::{
 use crate::store::settle::{PostTimes, Settled};
 use crate::topics::Tracked;
 
-/// The notifications of one batch.
+/// The entries and events to publish for one batch, and the posts to remove from streams.
 #[derive(Default)]
 pub struct Published {
     /// Entries of the processed stream.
@@ -37,7 +37,7 @@ pub struct Context<'a> {
 }
 
 impl Published {
-    /// The notifications of committed works. `settled` contains their results in the same order.
+    /// The entries and events of committed works. `settled` contains the results of the works in the same order.
     pub fn of(worker: &Worker, works: &[Work<'_>], settled: Vec<Settled>, context: Context<'_>) -> Self {
         let mut published = Self::default();
         for (work, settled) in works.iter().zip(settled) {
@@ -133,7 +133,7 @@ impl Enriched<'_> {
     }
 }
 
-/// Counts the outcome of an entry; `None` if it was settled before.
+/// Counts the outcome of an entry; `None` if an earlier delivery already settled the entry.
 pub fn count(outcome: Option<Outcome>) {
     let outcome = outcome.map_or("redelivered", Outcome::as_str);
     metrics::counter!("sentistream_entries_total", "outcome" => outcome).increment(1);

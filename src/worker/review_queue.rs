@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 /// The maximum number of items in one request and in one transaction.
 const BATCH: usize = 64;
 
-/// Items that wait for the other model.
+/// Uncertain results that wait to be analysed again by another model.
 pub struct ReviewQueue<T> {
     capacity: usize,
     items: Mutex<VecDeque<T>>,

@@ -37,7 +37,7 @@ pub trait Review: Sync {
         shutdown: &Shutdown,
     ) -> impl Future<Output = ()> + Send;
 
-    /// Counts results.
+    /// Counts items by the result of their review, such as `failed`.
     fn count(result: &'static str, items: usize);
 }
 

@@ -1,10 +1,10 @@
 //! A second opinion on posts for which the model has a low confidence.
 //!
 //! The second opinion does not delay the processing of posts. A post is stored immediately with the first analysis. If
-//! the confidence of this analysis is low, the post is put into a bounded queue. A separate task sends it to the other
-//! model, and replaces the analysis and its rollup counts in one transaction, unless the post was edited or deleted in
-//! the meantime. A post that does not fit into the queue, or is in the queue when the process exits, keeps its first
-//! analysis.
+//! the confidence of this analysis is low, the post is put into a bounded queue. A separate task sends the post to a
+//! second model, and replaces the analysis and its rollup counts in one transaction. A post that was edited, deleted or
+//! analysed again in the meantime does not change. A post that does not fit into the queue, or is in the queue when the
+//! process exits, keeps its first analysis.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl SecondOpinion {
         Self(Arc::new(Inner { classifier, below, queue: ReviewQueue::new(capacity) }))
     }
 
-    /// Queues a stored post if the confidence of its analysis is low and the analysis is not from the other model.
+    /// Queues a stored post if the confidence of its analysis is low and the analysis is not from the second model.
     /// Never waits.
     pub fn consider(&self, post: &Post, analysis: &Analysis, stored: PostTimes) {
         let is_classified = analysis.tokens > 0 && *analysis.model_name != *self.0.classifier.info().name;
@@ -59,7 +59,7 @@ impl SecondOpinion {
     }
 }
 
-/// Counts results.
+/// Counts posts by the result of their second opinion: `agreed`, `changed`, `outdated`, `failed` or `dropped`.
 pub(super) fn count(result: &'static str, posts: usize) {
     metrics::counter!("sentistream_second_opinions_total", "result" => result).increment(posts as u64);
 }

@@ -2,9 +2,9 @@
 //!
 //! A post is stored immediately with the sentiments towards its topics that the local model determined. A sentiment
 //! with a low confidence is put into a bounded queue. A separate task sends the text and the words that mention the
-//! topic to the language model, and replaces the sentiment and its counts in one transaction, unless the post was
-//! edited, deleted or analysed again in the meantime. A sentiment that does not fit into the queue, or is in the queue
-//! when the process exits, stays unchanged.
+//! topic to the language model, and replaces the sentiment and its counts in one transaction. A post that was edited,
+//! deleted or analysed again in the meantime does not change. A sentiment that does not fit into the queue, or is in
+//! the queue when the process exits, stays unchanged.
 
 use std::sync::Arc;
 
@@ -74,7 +74,7 @@ impl TopicDoubts {
     }
 }
 
-/// Counts results.
+/// Counts sentiments by the result of their second opinion: `agreed`, `changed`, `outdated`, `failed` or `dropped`.
 pub(super) fn count(result: &'static str, topics: usize) {
     metrics::counter!("sentistream_topic_opinions_total", "result" => result).increment(topics as u64);
 }

@@ -118,8 +118,8 @@ impl Backfill {
             let Some(found) = self.reanalyses(&pending).await else { break };
             let changed =
                 worker.store.reanalyse_topics(found).await?.into_iter().filter(|is_changed| *is_changed).count();
-            // The loop ends if nothing has changed, because it would select and classify the same posts again without
-            // an end. The next run of the backfill retries them.
+            // The loop ends if nothing has changed. Otherwise, it would select and classify the same posts forever. The
+            // next run of the backfill retries them.
             if changed == 0 {
                 break;
             }
@@ -148,8 +148,8 @@ impl Backfill {
     }
 
     /// The result of [`Self::reanalyses`] for the posts of one model. If the model fails on a post, the label of the
-    /// whole post applies to its topics, and the other posts are classified one by one. If the model of a route is not
-    /// available, the labels of the whole posts apply.
+    /// whole post applies to its topics, and the other posts are classified one by one. If the model of a route (a
+    /// model for certain languages) is not available, the labels of the whole posts apply.
     async fn reanalyses_with(
         &self,
         route: Option<usize>,
@@ -183,8 +183,8 @@ impl Backfill {
         }
     }
 
-    /// The text of the post, to divide it into parts, and its topics. Both are empty if the post is not divided into
-    /// parts, because the post is unscored, its language is not supported, or the main model is remote.
+    /// The text of the post, which is divided into parts, and its topics. Both are empty if the post is not divided:
+    /// the post is unscored, its language is not supported, or the main model is remote.
     fn text_with_topics(&self, post: &PendingPost) -> (String, Vec<TopicId>) {
         let classifier = self.worker.classifier.current();
         let lang = post.lang.as_deref();
@@ -229,7 +229,7 @@ fn reanalyses<'p>(
     posts.map(reanalysis).collect()
 }
 
-/// The test that matches posts against `topics`, with their version.
+/// The function that matches posts against `topics`, together with the version of the topics.
 pub fn test(topics: Arc<Tracked>) -> TopicTest {
     let version = topics.version();
     let scratch = Mutex::new(Scratch::default());

@@ -1,9 +1,10 @@
 //! Analyses stored posts that have no sentiment, once a model for their language is available.
 //!
-//! These are posts from before a route or a model was configured, and posts that could not wait for the model of their
-//! route. The worker analyses them in small steps. A step stores the analyses of its posts and updates the rollups in
-//! one transaction. It skips posts that were edited or deleted in the meantime, so steps can be repeated. A lease
-//! allows only one instance at a time to run the steps.
+//! These posts were stored before a model for their language was configured, or while the model of their route was not
+//! available. A route is a model that classifies the posts in certain languages instead of the main model. The worker
+//! analyses them in small steps. A step stores the analyses of its posts and updates the rollups in one transaction. It
+//! skips posts that were edited or deleted in the meantime, so steps can be repeated. A lease allows only one instance
+//! at a time to run the steps.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,7 +25,8 @@ use crate::store::settle::{Reanalysis, Replaced};
 
 /// The time between two checks for work.
 const EVERY: Duration = Duration::from_secs(2);
-/// The time between two searches for all unscored posts, because other instances may have stored posts unscored.
+/// The time between two searches for all unscored posts. The search is repeated because other instances may have stored
+/// further posts without a sentiment.
 const AGAIN: Duration = Duration::from_secs(600);
 /// The lease of the instance that analyses unscored posts.
 const LEASE: &str = "unscored-posts";
@@ -98,7 +100,8 @@ impl Coordinated for Unscored {
     }
 }
 
-/// The model that analyses posts: the main model, or the model of a route. Each analyses the posts in its languages.
+/// The model that analyses posts: the main model, or the model of a route. Each model analyses the posts in its
+/// languages.
 enum Target {
     Main,
     Route(Route),

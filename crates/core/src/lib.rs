@@ -1,5 +1,5 @@
-//! What every crate of SentiStream uses: the types of the domain, the rules for texts, the clock, supervision, requests
-//! to configured URLs, logs and metrics.
+//! What every crate of SentiStream uses: the types of the domain, language detection, the search terms of texts, the
+//! clock, supervision, requests to configured URLs, encryption of secrets, logs, metrics and traces.
 
 pub mod clock;
 pub mod domain;

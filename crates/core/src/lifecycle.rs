@@ -30,7 +30,8 @@ impl Shutdown {
         self.abandon.cancel();
     }
 
-    /// Creates signals for a part of the process. The part receives the signals of `self` and those sent to it alone.
+    /// Creates signals for a part of the process. The part receives the signals of `self`, and signals that are sent
+    /// only to the part.
     #[must_use]
     pub fn child(&self) -> Self {
         Self { stop: self.stop.child_token(), abandon: self.abandon.child_token() }
@@ -56,8 +57,8 @@ impl Shutdown {
         self.abandon.cancelled().await;
     }
 
-    /// The result of `work`, or `None` if a stop is requested first. `work` is then dropped, so this must only be used
-    /// for waits and never for a transaction.
+    /// The result of `work`, or `None` if a stop is requested first. `work` is then dropped, so use this method only
+    /// for waits, never for a transaction.
     pub async fn unless_stopping<F: Future>(&self, work: F) -> Option<F::Output> {
         self.stop.run_until_cancelled(work).await
     }
@@ -76,7 +77,7 @@ pub struct Supervisor {
     names: Vec<(Id, &'static str)>,
 }
 
-/// The share of the grace period, at its end, in which roles release unfinished work.
+/// The share of the grace period that is reserved at its end for roles to release unfinished work.
 const RELEASE_SHARE: f64 = 0.2;
 
 impl Supervisor {

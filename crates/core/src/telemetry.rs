@@ -1,4 +1,4 @@
-//! Logs to stderr, and metrics in the text format of Prometheus.
+//! Logs to stderr, metrics in the text format of Prometheus, and traces with OTLP.
 
 pub mod metrics;
 pub mod trace;
@@ -25,8 +25,8 @@ pub enum LogStyle {
 #[error("cannot set up logs, metrics or traces: {0}")]
 pub struct TelemetryError(String);
 
-/// Limits the log level of a crate that logs the commands of mail sessions, which contain passwords, at the level
-/// `trace`.
+/// Directives that limit the log level of the crate `async_imap`. At the level `trace`, the crate logs the commands of
+/// mail sessions, which contain passwords.
 const SECRETIVE: [&str; 2] = ["async_imap=info", "async_imap::imap_stream=info"];
 
 fn filter(directives: &str) -> Result<EnvFilter, TelemetryError> {

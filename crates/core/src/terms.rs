@@ -14,7 +14,7 @@ use vocabulary::Vocabulary;
 /// The minimum number of posts of the window that contain a term. Rarer terms are not significant, and might reveal the
 /// text of a single post that is deleted later.
 const LEAST_POSTS: u32 = 3;
-/// The minimum score: the 97.5 % quantile of the normal distribution. Smaller differences may be random.
+/// The minimum score: the 97.5 % quantile of the standard normal distribution. Smaller differences may be random.
 const LEAST_SCORE: f64 = 1.96;
 /// The weight of the prior, as a share of the number of compared terms, and the maximum of this weight. A fixed weight
 /// would dominate the few terms of a small window.
@@ -133,7 +133,8 @@ struct Seen {
     baseline: u32,
 }
 
-/// The terms whose frequency in `window` exceeds that in `baseline` by the most standard deviations, at most `most`.
+/// At most `most` terms: those whose frequency in `window` exceeds their frequency in `baseline` by the most standard
+/// deviations.
 ///
 /// `window` and `baseline` contain one list per post: the numbers of its terms in `vocabulary`. The score is the
 /// log-odds ratio with an informative Dirichlet prior, computed from the terms of both sets (Monroe, Colaresi and

@@ -36,13 +36,13 @@ impl Models {
         // panic that a loader does not catch still ends the run.
         std::panic::set_hook(Box::new(|_| {}));
         let originals = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/models");
-        let copies = tempfile::tempdir().expect("a temporary folder");
+        let copies = tempfile::tempdir().expect("cannot create a temporary folder");
         for (model, _) in FILES {
-            std::fs::create_dir_all(copies.path().join(model)).expect("a folder");
-            for entry in std::fs::read_dir(originals.join(model)).expect("the models of the tests") {
-                let path = entry.expect("a file").path();
-                let name = path.file_name().expect("a name");
-                std::fs::copy(&path, copies.path().join(model).join(name)).expect("a copy");
+            std::fs::create_dir_all(copies.path().join(model)).expect("cannot create a folder");
+            for entry in std::fs::read_dir(originals.join(model)).expect("cannot list the files of a test model") {
+                let path = entry.expect("cannot list the files of a test model").path();
+                let name = path.file_name().expect("the path has no file name");
+                std::fs::copy(&path, copies.path().join(model).join(name)).expect("cannot copy a file");
             }
         }
         Self { originals, copies }
@@ -55,10 +55,10 @@ pub fn load(data: &[u8]) {
     let models = MODELS.get_or_init(Models::copy);
     let Some((kind, head)) = data.split_first() else { return };
     let (model, file) = FILES[usize::from(*kind) % FILES.len()];
-    let original = std::fs::read(models.originals.join(model).join(file)).expect("a file of a model");
+    let original = std::fs::read(models.originals.join(model).join(file)).expect("cannot read a file of a test model");
     let copy = models.copies.path().join(model).join(file);
     let changed = [head, &original[original.len().min(HEAD)..]].concat();
-    std::fs::write(&copy, changed).expect("the file is written");
+    std::fs::write(&copy, changed).expect("cannot write the changed file");
     let options = InferenceOptions {
         model: ModelSource::Directory(models.copies.path().join(model)),
         threads: Some(1),
@@ -67,5 +67,5 @@ pub fn load(data: &[u8]) {
     if let Err(error) = Engine::load(&options) {
         assert!(!error.to_string().is_empty());
     }
-    std::fs::write(&copy, original).expect("the file is restored");
+    std::fs::write(&copy, original).expect("cannot restore the file");
 }

@@ -10,7 +10,7 @@ use sentistream::sources::rss;
 use sentistream::topics::Query;
 
 fn now() -> Timestamp {
-    "2026-03-01T12:30:00Z".parse().expect("a time")
+    "2026-03-01T12:30:00Z".parse().expect("the time is not valid")
 }
 
 /// Parses an entry of the stream. Each line of the input is a field `name=value`.
@@ -22,10 +22,10 @@ pub fn entry(data: &[u8]) {
         fields.push(&String::from_utf8_lossy(name), parts.next().unwrap_or_default());
     }
     if let Ok(op) = Op::parse(&fields, now()) {
-        assert!(Op::parse(&op.to_fields(), now()).is_ok(), "an accepted entry round-trips: {fields:?}");
+        assert!(Op::parse(&op.to_fields(), now()).is_ok(), "an accepted entry does not round-trip: {fields:?}");
     }
     let decoded = RawFields::decode(&fields.encode());
-    assert!(decoded.is_some_and(|decoded| decoded.encode() == fields.encode()), "fields round-trip: {fields:?}");
+    assert!(decoded.is_some_and(|decoded| decoded.encode() == fields.encode()), "fields do not round-trip: {fields:?}");
     let _ = RawFields::decode(data);
 }
 
@@ -39,7 +39,7 @@ pub fn query(data: &[u8]) {
 
 /// Parses the input as a feed and as a list of feeds (OPML).
 pub fn feed(data: &[u8]) {
-    let url = "https://a.example/feed.xml".parse().expect("a URL");
+    let url = "https://a.example/feed.xml".parse().expect("the URL is not valid");
     if let Ok(parsed) = rss::parse(data, &url, &url) {
         let shown = format!("{parsed:?}");
         assert!(shown.len() < 64 * data.len() + 4_096, "{} bytes expand to {}", data.len(), shown.len());
@@ -57,7 +57,7 @@ pub fn file(data: &[u8]) {
     let Ok(mut reader) = PostReader::new(Box::new(Cursor::new(content.to_vec())), &options) else { return };
     let clock = Clock::fixed(now());
     for round in 0.. {
-        assert!(round <= content.len() + 2, "the end of the file is found");
+        assert!(round <= content.len() + 2, "the reader does not reach the end of the file");
         match reader.chunk(10, &clock) {
             Ok(chunk) if !chunk.finished => {}
             _ => break,
@@ -69,6 +69,6 @@ pub fn file(data: &[u8]) {
 pub fn websocket(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Err(message) = Request::parse(text) {
-        assert!(message.len() <= text.len() + 4_096, "{} bytes are answered by {}", text.len(), message.len());
+        assert!(message.len() <= text.len() + 4_096, "{} bytes get an error of {} bytes", text.len(), message.len());
     }
 }

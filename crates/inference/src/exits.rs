@@ -36,7 +36,8 @@ pub struct DepthReport {
 }
 
 impl DepthReport {
-    /// Compares analyses with exits and analyses with all layers of the same records; `None` if the model has no exits.
+    /// Compares analyses with exits and analyses with all layers of the same records. `None` if the model has no exits
+    /// or there are no records.
     pub fn new<'a>(info: &ModelInfo, predictions: &[Prediction<'a>], full: &'a [Analysis]) -> Option<Self> {
         if info.exits.is_empty() || predictions.is_empty() {
             return None;

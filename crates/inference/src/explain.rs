@@ -80,8 +80,8 @@ pub async fn explain(classifier: &dyn Classifier, text: &str) -> Result<(Analysi
     Ok((whole, Explanation { words }))
 }
 
-/// About the number of texts that are classified to explain `text`: the text itself, and one variant per part. Each
-/// variant is about as long as `text`.
+/// The approximate number of texts that are classified to explain `text`: the text itself, and one variant per part.
+/// Each variant is about as long as `text`.
 pub fn variants(text: &str) -> usize {
     1 + parts_for(text.chars().count()).min(text.split_whitespace().count())
 }

@@ -67,8 +67,7 @@ const KEPT_TOKENS: usize = 1_024;
 pub struct Scratch {
     /// The number of tokens of the largest batch since the last [`Self::shrink`].
     largest: usize,
-    /// The rows of the tokens of the current group (the texts that are computed together), between the parts of a
-    /// layer.
+    /// The hidden states of the current group (the texts that are computed together), with a row per token.
     tokens: Vec<f32>,
     token_rounded: Rounded,
     /// The queries, keys and values of a layer.
@@ -88,7 +87,7 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Releases the memory of a batch that was much larger than usual.
+    /// Releases the memory if a batch had more than 1,024 tokens.
     pub fn shrink(&mut self) {
         if self.largest > KEPT_TOKENS {
             *self = Self::default();

@@ -311,7 +311,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_parse_from_their_display() {
+    fn printed_option_parses_to_the_same_option() {
         for precision in [Precision::Auto, Precision::F32, Precision::Bf16, Precision::F16, Precision::Int8] {
             assert_eq!(precision.to_string().parse(), Ok(precision));
         }

@@ -45,19 +45,20 @@ pub struct Opinion {
     pub sentiment: Sentiment,
     /// The probability of `sentiment`, in [0, 1].
     pub confidence: f64,
-    /// The range of bytes of that narrow clause around a mention which has the highest score for `sentiment`.
+    /// The range of bytes of the narrow clause with the highest score for `sentiment`, among those around the mentions.
     pub clause: Range<usize>,
 }
 
 impl Target {
     /// Finds the parts of a text about a target that is mentioned at these ranges of bytes. `None` if the label of the
-    /// whole text applies, because the target is mentioned only by tags that stand for the whole text, or not at all, or
-    /// the text is a single clause.
+    /// whole text applies: the target is not mentioned, or only by tags (hashtags, names with `@`) outside of sentences
+    /// with words, or the text is a single clause.
     pub fn of(sentences: &Sentences<'_>, mentions: &[Range<usize>]) -> Option<Self> {
         let text = sentences.text();
         let mut all: Vec<Range<usize>> = Vec::new();
         for mention in mentions.iter().take(MAX_MENTIONS) {
-            // Hashtags after the text say what all of it is about: as a part they would always be neutral.
+            // Tags after the text are about the whole text. A part that consists of tags would always be classified as
+            // neutral, so it is not used.
             if !sentences.is_only_tags(mention) {
                 all.push(mention.clone());
             }

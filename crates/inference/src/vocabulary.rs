@@ -35,7 +35,8 @@ fn sources(family: Family) -> [&'static [&'static str]; 2] {
     }
 }
 
-/// The first set of files that is complete; `None` if each set lacks a file.
+/// The files from which the tokenizer is read or built: the first set that is complete. `None` if each set lacks a
+/// file.
 pub fn chosen(family: Family, has: impl Fn(&str) -> bool) -> Option<Vec<String>> {
     if has("tokenizer.json") {
         return Some(vec!["tokenizer.json".to_owned()]);

@@ -56,7 +56,7 @@ impl Weights {
     /// Opens the weights of a model, in any supported format.
     ///
     /// # Errors
-    /// When the model has no weight files, or a file has another format.
+    /// When the model has no weight files, or a file cannot be read or has another format.
     pub fn read(files: &ModelFiles) -> Result<Self, LoadError> {
         let names = weight_files(files)?;
         let parts = names.into_iter().map(|file| {
@@ -83,7 +83,7 @@ impl Weights {
     /// Reads the tensor `name`, which must have `shape`, as floats.
     ///
     /// # Errors
-    /// When the tensor is missing, or has another shape or type.
+    /// When the tensor is missing, has another shape or type, or contains values that are not finite.
     pub fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
         self.find(name)?.shaped(shape)?.floats()
     }
@@ -91,7 +91,7 @@ impl Weights {
     /// Reads the tensor `name`, which must have one dimension, as floats.
     ///
     /// # Errors
-    /// When the tensor is missing, or has another shape or type.
+    /// When the tensor is missing, has another shape or type, or contains values that are not finite.
     pub fn values(&self, name: &str) -> Result<Vec<f32>, LoadError> {
         let found = self.find(name)?;
         let shape = found.shape().to_vec();
@@ -101,7 +101,7 @@ impl Weights {
     /// Reads the tensor `name`, which must have rows of `width` values, as floats.
     ///
     /// # Errors
-    /// When the tensor is missing, or has another shape or type.
+    /// When the tensor is missing, has another shape or type, or contains values that are not finite.
     pub fn rows(&self, name: &str, width: usize) -> Result<Vec<f32>, LoadError> {
         let found = self.find(name)?;
         let shape = found.shape().to_vec();
@@ -115,7 +115,7 @@ impl Weights {
     /// embedded in the binary, these values are not copied either.
     ///
     /// # Errors
-    /// When the tensor is missing, or has another shape or type.
+    /// When the tensor is missing, has another shape or type, or contains converted values that are not finite.
     pub fn words(&self, name: &str, shape: &[usize]) -> Result<Words, LoadError> {
         let found = self.find(name)?.shaped(shape)?;
         Ok(match found.half() {
@@ -129,8 +129,8 @@ impl Weights {
         self.parts.iter().flat_map(Part::shapes).map(|shape| shape.iter().product::<usize>() as u64).sum()
     }
 
-    /// Releases the memory of embedded weights after packing. Word embeddings are used in place: the system reads them
-    /// again when a text contains the word.
+    /// Releases the memory of embedded weights after packing. Word embeddings are used in place: the system reads an
+    /// embedding again when a text contains its word.
     pub fn release(&self) {
         for part in &self.parts {
             if let Part::Safetensors { bytes: Cow::Borrowed(bytes), .. } = part {
@@ -193,7 +193,7 @@ pub fn missing(place: &str) -> String {
 /// The files that contain the weights of a model.
 ///
 /// # Errors
-/// When there are no weights, or an index cannot be read.
+/// When there are no weights, or an index cannot be read or is invalid.
 pub fn weight_files(files: &ModelFiles) -> Result<Vec<String>, LoadError> {
     match choose(|name| files.has(name)) {
         Some(WeightFile::Whole(name)) => Ok(vec![name]),
@@ -205,7 +205,7 @@ pub fn weight_files(files: &ModelFiles) -> Result<Vec<String>, LoadError> {
 /// The files that an index names.
 ///
 /// # Errors
-/// When the index is invalid, or names files outside its folder.
+/// When the index is invalid, or names no files or files outside its folder.
 pub fn indexed(json: &[u8]) -> Result<Vec<String>, LoadError> {
     let index: Index = serde_json::from_slice(json).map_err(|e| e.to_string())?;
     let names: BTreeSet<String> = index.weight_map.into_values().collect();

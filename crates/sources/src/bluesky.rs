@@ -41,7 +41,7 @@ pub use event::{EventError, Frame, read};
 pub use filter::{Filter, FilterError, FilterOptions};
 pub use names::Names;
 
-/// Upper bound of the clock difference between two hosts.
+/// How far the cursor is moved back after a change of host. The clocks of two hosts differ by less than this time.
 const REWIND: Duration = Duration::from_secs(5);
 /// How long to collect events after the first one, so that an append can contain several posts.
 const GATHER: Duration = Duration::from_millis(100);
@@ -63,7 +63,7 @@ pub struct BlueskyOptions {
     pub authors: Vec<String>,
     /// Base URL of the public API that resolves handles.
     pub api: Url,
-    /// How far back to read at the first start.
+    /// How far back the first connection starts; zero: only new events are read.
     pub look_back: Duration,
     /// A connection that receives no data for this long is replaced.
     pub idle_limit: Duration,
@@ -81,7 +81,7 @@ struct Cursor {
     time_us: i64,
 }
 
-/// State that is shared by all openings of the source.
+/// The state that is kept when the source is opened again.
 struct Shared {
     options: BlueskyOptions,
     fetcher: Fetcher,
@@ -95,7 +95,7 @@ struct Bluesky {
     shared: Arc<Shared>,
     host: String,
     filter: Filter,
-    /// The cursor of the next connection, in microseconds since the Unix epoch; `None`: now.
+    /// The cursor of the next connection, in microseconds since the Unix epoch; `None`: only new events.
     from: Option<i64>,
     /// Whether an earlier connection reached `from`. If so, a gap after `from` means that posts are missing.
     resumes: bool,
@@ -106,7 +106,8 @@ struct Bluesky {
     refresh_at: Option<Instant>,
 }
 
-/// The source `name`. One fetcher opens the connections and resolves handles. A second fetcher requests the history.
+/// Creates the source `name`. One fetcher opens the connections and resolves handles. A second fetcher requests the
+/// history.
 pub fn spec(name: &str, options: BlueskyOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
     let is_sparse = !options.authors.is_empty();
     let idle_limit = if is_sparse { options.idle_limit.max(SPARSE_IDLE_LIMIT) } else { options.idle_limit };
@@ -129,8 +130,8 @@ impl Bluesky {
     fn new(shared: Arc<Shared>, opening: &Opening) -> Self {
         let options = &shared.options;
         let cursor: Option<Cursor> = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        // After a restart the source first connects to the host of the cursor, because the cursor is a time of its
-        // clock.
+        // After a restart the source first connects to the host of the cursor, because the clock of this host set the
+        // cursor.
         let last = cursor.as_ref().and_then(|cursor| options.hosts.iter().position(|host| *host == cursor.host));
         let first = if opening.failures == 0 { last.unwrap_or(0) } else { 0 };
         let turn = usize::try_from(opening.failures).unwrap_or(usize::MAX);
@@ -179,7 +180,8 @@ impl Bluesky {
                             gathered.reject(error.to_string());
                             continue;
                         }
-                        // Until one event was decompressed, the dictionary may be wrong, so the connection ends.
+                        // The first event of a connection shows whether the dictionary is right. If this event cannot
+                        // be decompressed, the connection ends.
                         Err(error) => return self.end(gathered, format!("{}: {error}", self.host)),
                     };
                     let time_us = gathered.add(&event, &self.filter, self.shared.clock.now());
@@ -274,7 +276,8 @@ impl Source for Bluesky {
 #[derive(Default)]
 struct Gathered {
     batch: Batch,
-    /// The number of all frames. It includes filtered frames, because a batch of filtered events must end too.
+    /// The number of all frames, including filtered ones. A batch ends at a number of frames, even if the filter
+    /// excludes all of them.
     frames: usize,
     latest: Option<i64>,
 }
@@ -310,7 +313,8 @@ fn micros(time: Duration) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Logs a gap. Hosts silently move forward a cursor that is too old, and the posts in between are lost.
+/// Logs a warning if the host no longer has the events after the cursor. Hosts silently move forward a cursor that is
+/// too old, and the posts in between are lost.
 fn warn_of_gap(host: &str, asked: i64, first: i64) {
     let gap = Duration::from_micros(u64::try_from(first.saturating_sub(asked)).unwrap_or_default());
     if gap > GAP {

@@ -7,8 +7,8 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// Limits the number of requests per time, and applies the pauses that the server requests. All openings of a source
-/// share the budget.
+/// Limits the number of requests per time, and applies the pauses that the server requests. The budget is kept when the
+/// source is opened again.
 pub struct Budget {
     limiter: DefaultDirectRateLimiter,
     /// No request starts before this time.

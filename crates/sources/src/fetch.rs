@@ -19,7 +19,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(7 * 86_400);
 /// The wait after 429 or 503 without `Retry-After`.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// Sends the requests of one source. All openings of a source share it, so that a reopened source keeps its budget.
+/// Sends the requests of one source. The fetcher and its budget are kept when the source is opened again.
 pub struct Fetcher {
     outbound: Outbound,
     budget: Budget,

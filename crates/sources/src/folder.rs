@@ -40,7 +40,7 @@ pub struct Folder {
     unreadable: BTreeSet<String>,
 }
 
-/// The source `name`.
+/// Creates the source `name`.
 pub fn spec(name: &str, options: FolderOptions, clock: Clock) -> SourceSpec {
     SourceSpec::new("folder", name, move |opening| {
         let files = Files::of_cursor(opening.cursor.as_deref());

@@ -102,7 +102,7 @@ struct Listing {
     known: Known,
 }
 
-/// The state that all openings of a source share.
+/// The state that is kept when the source is opened again.
 struct Shared {
     options: GitHubOptions,
     fetcher: Fetcher,
@@ -116,7 +116,7 @@ struct GitHub {
     cursor: Cursor,
 }
 
-/// The source `name`.
+/// Creates the source `name`.
 pub fn spec(name: &str, options: GitHubOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
     let schedule = PollSchedule::new(options.repositories.len());
     let shared = Arc::new(Shared { options, fetcher, schedule, clock });
@@ -222,7 +222,7 @@ impl Shared {
             if page == 0 {
                 listing.etag = answer.headers.get(ETAG).and_then(|etag| Some(etag.to_str().ok()?.to_owned()));
             }
-            // The first poll reads only one page. The token is sent only to this origin.
+            // The first poll reads only one page. A page on another origin is not read, because it would get the token.
             let is_first = before.since.is_none();
             next = next_page(&answer).filter(|next| !is_first && next.origin() == self.options.base.origin());
             for item in json::<Vec<Value>>(&answer)? {

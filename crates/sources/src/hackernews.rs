@@ -108,7 +108,7 @@ struct Updates {
     items: Vec<u64>,
 }
 
-/// The source `name`. `fetcher` creates one fetcher for each host.
+/// Creates the source `name`. `fetcher` creates one fetcher for each host.
 pub fn spec(name: &str, options: HackerNewsOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
     let (search, now) = (Arc::new(fetcher()), clock.clone());
     let base = options.search.clone();

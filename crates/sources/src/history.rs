@@ -1,8 +1,11 @@
 //! The history of a source: posts from before the source was added, read page by page from the newest to the oldest.
 //!
 //! The ingester runs a history as a separate source, with its own lease and cursor. A history therefore continues after
-//! a restart and does not delay new posts. Workers recognise posts that were read before by their ids, and drop them. A
-//! history ends at the start of its span, after 20,000 posts, or when the provider has no older posts.
+//! a restart and does not delay new posts. Workers recognise posts that were read before by their ids, and drop them.
+//!
+//! A history covers a span, which is the time that the setting `history` selects. A place, such as a feed, ends at the
+//! start of the span, after 2,000 pages, after repeated failures, or when the provider has no older posts. The history
+//! ends after its last place, or after 20,000 posts.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};

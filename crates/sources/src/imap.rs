@@ -138,7 +138,7 @@ struct Cursor {
     newest: Option<Timestamp>,
 }
 
-/// The state that all openings of a source share.
+/// The state that is kept when the source is opened again.
 struct Shared {
     options: ImapOptions,
     fetcher: Fetcher,
@@ -153,7 +153,7 @@ struct Imap {
     cursor: Cursor,
 }
 
-/// The source `name`.
+/// Creates the source `name`.
 pub fn spec(name: &str, options: ImapOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
     let shared =
         |options| Shared { options, fetcher: fetcher(), clock: clock.clone(), is_careful: AtomicBool::new(false) };

@@ -82,7 +82,7 @@ struct Endpoint {
     cursor: Cursor,
 }
 
-/// The state that all openings of a source share.
+/// The state that is kept when the source is opened again.
 struct Shared {
     name: String,
     options: JsonOptions,
@@ -90,7 +90,7 @@ struct Shared {
     clock: Clock,
 }
 
-/// The source `name`.
+/// Creates the source `name`.
 pub fn spec(name: &str, options: JsonOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
     let shared = Arc::new(Shared { name: name.to_owned(), options, fetcher, clock });
     let older = shared.clone();

@@ -61,7 +61,7 @@ impl Known {
         self.versions.is_empty()
     }
 
-    /// Ends a poll. Items that the poll did not list are forgotten when their number exceeds a limit.
+    /// Ends a poll. Of the items that the poll did not list, at most [`REMEMBERED`] are kept.
     pub fn end_poll(&mut self) {
         self.added.clear();
         let (listed, mut others) = (std::mem::take(&mut self.listed), 0);

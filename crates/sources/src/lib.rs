@@ -6,8 +6,9 @@
 //! and no post is lost. When a source fails or yields nothing for too long, the ingester drops it and opens it again
 //! later, so a source needs no code to recover.
 //!
-//! A streaming source waits in [`Source::next`]. A polling source sends one request and returns the time until the next
-//! request in [`Batch::wait`]. HTTP requests go through [`fetch`]. docs/sources.md shows a minimal source.
+//! A streaming source waits for new posts in [`Source::next`]. A polling source sends one request and returns the time
+//! until the next request in [`Batch::wait`]. HTTP requests go through [`fetch`]. docs/sources.md shows a minimal
+//! source.
 
 pub mod bluesky;
 pub mod budget;
@@ -65,7 +66,7 @@ pub struct Batch {
     pub ops: Vec<Op>,
     /// One text per item that is not a valid post: the origin of the item, and the error.
     pub rejected: Vec<String>,
-    /// The number of items that the filters of the source excluded.
+    /// The number of items that the filters of the source excluded, or that have no text.
     pub filtered: u64,
     /// Errors of individual feeds or hosts, if the source reads several, and messages about items that were left out
     /// because of a limit.
@@ -171,7 +172,7 @@ pub struct SourceSpec {
 }
 
 impl SourceSpec {
-    /// A source `name` of the kind `kind`. Only one instance reads the source at a time. `open` must not do I/O.
+    /// Creates a source `name` of the kind `kind`, which only one instance reads at a time. `open` must not do I/O.
     pub fn new(
         kind: &'static str,
         name: &str,

@@ -54,7 +54,7 @@ pub struct SourceField {
 pub enum FieldKind {
     /// A text.
     Text,
-    /// A text that is never shown. It is stored encrypted, unless the server uses Postgres without a key file.
+    /// A text that is never shown. It is stored encrypted; with Postgres only if `database.key_file` is set.
     Secret,
     /// A number.
     Number,

@@ -62,7 +62,7 @@ pub struct MastodonOptions {
     pub idle_limit: Duration,
 }
 
-/// The state that all openings of the source share.
+/// The state that is kept when the source is opened again.
 struct Shared {
     options: MastodonOptions,
     lines: Vec<Timeline>,
@@ -99,7 +99,7 @@ struct Polled {
     pause: Duration,
 }
 
-/// The source `name`. `fetcher` creates one fetcher for each instance.
+/// Creates the source `name`. `fetcher` creates one fetcher for each instance.
 pub fn spec(name: &str, options: MastodonOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
     let fetchers = options.instances.iter().map(|instance| (place(instance).to_owned(), fetcher())).collect();
     let tags: Vec<Option<String>> = match options.tags.as_slice() {

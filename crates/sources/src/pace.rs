@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// After a delay of at most this time, all late posts are yielded. After a longer delay, only the posts of this time
-/// are yielded.
+/// After a delay of at most this time, all late posts are yielded. After a longer delay, only as many posts are yielded
+/// as are due within this time.
 const CATCH_UP: Duration = Duration::from_secs(5);
 /// Posts that are due within this time are yielded together, so that a high rate does not require one append per post.
 const GATHER: Duration = Duration::from_millis(5);

@@ -5,8 +5,8 @@ use url::Url;
 
 use sentistream_core::outbound::Answer;
 
-/// The warning of a poll that read the maximum number of pages and reached no item of an earlier poll. `known` are the
-/// items that it searched for, and `older` are those that it may not have read.
+/// The warning of a poll that read the maximum number of pages and reached no item of an earlier poll. `known` names
+/// the items of earlier polls, and `older` names the items that the poll may have missed.
 pub fn pages_exhausted(pages: usize, known: &str, older: &str) -> String {
     format!("read {pages} pages without reaching known {known}; {older} may be missing")
 }

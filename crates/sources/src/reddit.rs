@@ -68,7 +68,7 @@ struct Reddit {
     malformed: BTreeSet<String>,
 }
 
-/// The source `name`.
+/// Creates the source `name`.
 pub fn spec(name: &str, options: RedditOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
     let past = Past { name, kind: "reddit", span: options.history, clock: clock.clone() };
     let client = Client::new(options, fetcher, clock.clone());

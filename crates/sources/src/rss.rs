@@ -93,7 +93,7 @@ struct Memory {
     discovered: Option<Url>,
 }
 
-/// The state that all openings of the source share.
+/// The state that is kept when the source is opened again.
 struct Shared {
     options: RssOptions,
     /// One fetcher per host, so that a host that asks for a pause does not delay the others.
@@ -127,7 +127,7 @@ struct Document {
     discovered: Option<Url>,
 }
 
-/// The source `name`. `fetcher` creates one fetcher for each host.
+/// Creates the source `name`. `fetcher` creates one fetcher for each host.
 pub fn spec(name: &str, options: RssOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
     let fetchers = options.feeds.iter().map(|url| (fetch::place(url).to_owned(), fetcher())).collect();
     let schedule = PollSchedule::new(options.feeds.len());

@@ -10,8 +10,8 @@ use super::SourceError;
 /// The maximum wait after repeated failures of one place.
 const MAX_WAIT: Duration = Duration::from_secs(6 * 3_600);
 
-/// A poll schedule with one slot per place. All openings of the source share the schedule, so that a reopened source
-/// does not poll a place too early.
+/// A poll schedule with one slot per place. The schedule is kept when the source is opened again, so that no place is
+/// polled too early.
 pub struct PollSchedule(Mutex<Vec<Slot>>);
 
 struct Slot {

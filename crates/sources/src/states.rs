@@ -26,8 +26,8 @@ pub enum SourceActivity {
     Paused,
     /// This instance may not read the source, because another instance reads it or the database does not answer.
     Standby,
-    /// The source stopped because of an error that persists: the settings of the source must change, or the
-    /// stream fails permanently.
+    /// The source stopped because of an error that a retry cannot fix: the settings of the source must change, or the
+    /// stream failed permanently.
     Failed,
     /// The source has no more posts.
     Finished,
@@ -142,7 +142,7 @@ impl SourceStates {
         self.tracked(name, |tracked| change(&mut tracked.state))
     }
 
-    /// Records that `count` posts of the source `name` were appended at `at`.
+    /// Records that `count` posts and deletions of the source `name` were appended at `at`.
     pub fn appended(&self, name: &str, count: u64, at: Timestamp) {
         self.tracked(name, |tracked| {
             tracked.meter.add(Instant::now(), count);
@@ -163,7 +163,7 @@ impl SourceStates {
     }
 }
 
-/// Measures the usual time between two batches that contain posts.
+/// Measures the usual time between two batches that contain posts or deletions.
 #[derive(Debug, Default)]
 struct Gaps {
     last: Option<Instant>,

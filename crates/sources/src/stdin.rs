@@ -21,7 +21,7 @@ const CHUNK: usize = 500;
 
 type Reading = Result<Chunk, ReadError>;
 
-/// Input that was read but is not in the stream yet. All openings of the source share it.
+/// Input that was read but is not in the stream yet. It is kept when the source is opened again.
 struct Pipe {
     chunks: tokio::sync::Mutex<mpsc::Receiver<Reading>>,
     returned: Mutex<Option<Returned>>,
@@ -36,11 +36,11 @@ struct Returned {
 /// The source of the standard input.
 struct Stdin {
     pipe: Arc<Pipe>,
-    /// Whether this opening of the source has returned `pipe.returned`.
+    /// Whether `pipe.returned` was returned since the source was last opened.
     has_returned: bool,
 }
 
-/// The source `name`. Every instance reads its own standard input.
+/// Creates the source `name`. Every instance reads its own standard input.
 pub fn spec(name: &str, map: FieldMap, clock: Clock) -> SourceSpec {
     of_input(name, Box::new(std::io::stdin()), map, clock)
 }

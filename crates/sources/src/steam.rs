@@ -89,7 +89,7 @@ struct Page {
     reviews: Vec<Value>,
 }
 
-/// The state that all openings of a source share.
+/// The state that is kept when the source is opened again.
 struct Shared {
     options: SteamOptions,
     fetcher: Fetcher,
@@ -105,7 +105,7 @@ struct Steam {
     malformed: BTreeSet<String>,
 }
 
-/// The source `name`.
+/// Creates the source `name`.
 pub fn spec(name: &str, options: SteamOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
     let schedule = PollSchedule::new(options.apps.len());
     let shared = Arc::new(Shared { options, fetcher, schedule, clock });

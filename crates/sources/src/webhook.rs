@@ -32,7 +32,7 @@ impl Hook {
     }
 }
 
-/// The source `name`, which only reports its state.
+/// Creates the source `name`, which only reports its state.
 pub fn spec(name: &str) -> SourceSpec {
     SourceSpec::new(KIND, name, |_| Box::new(Waiting { is_open: false }))
 }

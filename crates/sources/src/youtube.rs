@@ -43,7 +43,7 @@ pub use place::{Channel, Place, channel, video};
 
 /// The number of items per page, which is the maximum of the API.
 const PAGE: &str = "100";
-/// The maximum number of pages of a place per poll. The first poll reads only one page.
+/// The maximum number of pages per poll of a place (a video or a channel). The first poll reads only one page.
 const MAX_PAGES: usize = 10;
 /// The maximum number of comments per poll whose replies are requested.
 const MAX_REPLIES: usize = 20;
@@ -95,15 +95,15 @@ struct Page {
     next_page_token: Option<String>,
 }
 
-/// A list of comments, which a filter selects.
+/// The query parameter that selects a list of comments.
 struct List {
-    /// The query parameter that selects the list.
+    /// The name of the parameter.
     filter: &'static str,
-    /// The id of the video or channel.
+    /// The value of the parameter: the id of the video or channel.
     id: String,
 }
 
-/// The state that all openings of a source share.
+/// The state that is kept when the source is opened again.
 struct Shared {
     options: YouTubeOptions,
     fetcher: Fetcher,
@@ -119,7 +119,7 @@ struct YouTube {
     malformed: BTreeSet<String>,
 }
 
-/// The source `name`.
+/// Creates the source `name`.
 pub fn spec(name: &str, options: YouTubeOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
     let schedule = PollSchedule::new(options.places.len());
     let shared = Arc::new(Shared { options, fetcher, schedule, clock });

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, Debug)]
 pub struct RedisOptions {
     /// `redis://`, `rediss://`, `redis-sentinel://host?sentinelServiceName=NAME&node=host:port` or
-    /// `redis-cluster://host?node=host:port`; also `rediss-sentinel://` and `rediss-cluster://`.
+    /// `redis-cluster://host?node=host:port`. `rediss-sentinel://` and `rediss-cluster://` use TLS, like `rediss://`.
     pub url: SecretString,
     /// A PEM file of certificates to trust in addition to those of the system.
     pub ca_file: Option<PathBuf>,
@@ -184,7 +184,7 @@ impl Redis {
     fn replace(&self, old: &Arc<Line<Client>>) -> Arc<Line<Client>> {
         let new = Arc::new(Line::open(self.0.config.client(), &self.0.runtime));
         let before = self.0.line.compare_and_swap(old, new.clone());
-        // If another call has replaced the connection in the meantime, that connection is used.
+        // If another call has replaced the connection in the meantime, the connection of that call is used.
         if Arc::ptr_eq(&before, old) { new } else { before.clone() }
     }
 
@@ -298,8 +298,8 @@ struct Failure {
 }
 
 impl Failure {
-    /// Whether Redis answered with an error that a retry does not remove: the command, the key's type or the
-    /// permissions are wrong, the stream or its consumer group does not exist, or the answer cannot be parsed.
+    /// Whether a retry would fail in the same way: the command, the key's type or the permissions are wrong, the stream
+    /// or its consumer group does not exist, or the answer cannot be parsed.
     fn is_refusal(&self) -> bool {
         let code = self.error.details().split_ascii_whitespace().next().unwrap_or_default();
         matches!(code, "ERR" | "WRONGTYPE" | "NOPERM" | "CROSSSLOT" | "NOGROUP" | "UNBLOCKED")

@@ -139,11 +139,11 @@ pub struct PostgresOptions {
 pub struct Store {
     backend: Backend,
     retention: Retention,
-    /// The retention. Clones of the store share it, because users can change it while the server runs.
+    /// The retention that users can change while the server runs. Clones of the store share it.
     keep: Arc<ArcSwap<Keep>>,
     vault: Option<Vault>,
     clock: Clock,
-    /// Whether all posts are known to be in the text index.
+    /// Whether the text index is known to contain all posts and all their grams.
     indexed: Arc<search::Indexed>,
     scans: Scans,
 }

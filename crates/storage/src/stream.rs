@@ -1,8 +1,9 @@
 //! The stream of posts and its consumer group: one interface with two backends.
 //!
 //! Delivery is at least once. A consumer claims entries. A claim is a lease that the consumer must renew while it
-//! works; otherwise the claim expires and any consumer may take over the entry. An entry leaves the group when it is
-//! acknowledged (for the embedded queue this is part of the store's commit) or moved to the dead letters.
+//! works; otherwise the claim expires and any consumer may take over the entry. An entry is settled, and leaves the
+//! group, when it is acknowledged (for the embedded queue this is part of the store's commit) or moved to the dead
+//! letters.
 
 mod depth;
 mod entry;
@@ -34,15 +35,16 @@ pub struct StreamOptions {
     pub processed: String,
     /// The approximate maximum number of entries in the processed stream.
     pub processed_max_len: u64,
-    /// The approximate maximum size of the processed stream in Redis, in bytes. A fifth of `maxmemory` is another
-    /// limit.
+    /// The approximate maximum size of the processed stream in Redis, in bytes. If it is larger than a fifth of
+    /// `maxmemory`, a fifth of `maxmemory` is the limit.
     pub processed_max_bytes: u64,
-    /// The approximate maximum size of the dead letters, in bytes. In Redis, a fifth of `maxmemory` is another limit.
+    /// The approximate maximum size of the dead letters, in bytes. In Redis, a fifth of `maxmemory` is the limit if it
+    /// is smaller.
     pub dead_letter_max_bytes: u64,
     /// A claim that was not renewed for this time may be taken over.
     pub claim_idle: Duration,
-    /// The maximum number of unsettled entries. An append that would exceed this number is refused, unless no entry is
-    /// unsettled.
+    /// The maximum number of unsettled entries. An append that would exceed this number is refused, except when there
+    /// are no unsettled entries.
     pub max_backlog: u64,
     /// The maximum time of a single command.
     pub command_timeout: Duration,

@@ -83,7 +83,7 @@ export function getAlert(id: number, signal: AbortSignal): Promise<AlertDetail> 
   ) as unknown as Promise<AlertDetail>;
 }
 
-/** Acknowledges an alert, which stops its reminders. */
+/** Acknowledges an alert. Its reminders stop, except to Alertmanager. */
 export async function acknowledgeAlert(id: number, note: string): Promise<void> {
   await dataOf(api.POST("/api/alerts/{id}/acknowledge", { params: { path: { id } }, body: { note } }));
 }

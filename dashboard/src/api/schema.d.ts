@@ -1116,7 +1116,7 @@ export interface paths {
          * Test a receiver
          * @description Sends a test message (one per recipient) and waits a few seconds for the first attempts. A response with status 200
          *     contains the result. Status 202 means that there is no result yet; the delivery log will contain it later. With
-         *     several recipients the response is the first failure, if there is one.
+         *     several recipients the response contains one delivery: a failed one, or else a pending one, or else a delivered one.
          */
         post: {
             parameters: {
@@ -1556,10 +1556,12 @@ export interface paths {
          * @description Runs a rule over stored posts with the code of the alert engine, and returns when the rule would have fired, for how
          *     long, and the measured values. A post is visible to the rule from the time at which it was stored. Posts that were
          *     stored more than three hours after they were written, such as an imported archive, count as stored without delay.
-         *     Past delays of sources are not stored, so the current delays are used. The rule is not saved. The range is at most 8
-         *     days and cannot start before the oldest minute rollup that is kept (`retention.minute_rollups`). The rule is
-         *     evaluated at whole minutes. If the rule ignores copies of texts or repeated authors, up to about 200,000 posts are
-         *     compared, the oldest first; in the remaining windows every post counts.
+         *     A rule allows for the usual delay between the writing and the storing of the posts of a source. Past values of this
+         *     delay are not recorded, so the backtest uses the current values. The rule is not saved. The range is at most 8 days
+         *     and cannot start before the oldest minute rollup that is kept (`retention.minute_rollups`). The rule is evaluated at
+         *     whole minutes: at its own interval, or less often if the range is long (`step_seconds`). If the rule ignores copies
+         *     of texts or repeated authors, up to about 200,000 posts are compared, the oldest first; in the remaining windows
+         *     every post counts.
          */
         post: {
             parameters: {
@@ -2251,8 +2253,8 @@ export interface paths {
         /**
          * Audit log
          * @description Returns denied requests, sign-ins, and changes except appended posts, newest first, each with its actor, address,
-         *     action and request id. Of many denials only some are recorded: on average up to 60 per minute of a known actor, and
-         *     without a known actor up to 30 per minute from one address and 120 from all addresses. Events are kept for
+         *     action and request id. The number of recorded denials is limited: on average 60 per minute of each known actor, and
+         *     without a known actor 30 per minute from one address and 120 per minute from all addresses. Events are kept for
          *     `retention.audit`.
          */
         get: {
@@ -2320,8 +2322,9 @@ export interface paths {
         /**
          * Names of authors
          * @description Bluesky posts are stored under the DID of their author, which never changes. This endpoint returns the current
-         *     handles. The server requests the handles from the public API of Bluesky and caches them for a day. It does so only
-         *     if its configuration has a Bluesky source or a user has added one; otherwise `names` is empty.
+         *     handles. The server requests the handles from the API of Bluesky (`sources.bluesky.api`) and caches them for a day.
+         *     If `ingester.sources` has no Bluesky source and no user has added one, the server requests nothing and `names` is
+         *     empty.
          */
         get: {
             parameters: {
@@ -2843,8 +2846,8 @@ export interface paths {
         };
         /**
          * The demonstration
-         * @description Returns the progress of the demonstration: a week of generated posts with topics, rules and alerts. It is created in
-         *     an empty database if `ingester.demo` allows it.
+         * @description Returns the progress of the demonstration: a week of generated posts with topics, rules and alerts. The
+         *     demonstration is created in an empty database if `ingester.demo` allows it.
          */
         get: {
             parameters: {
@@ -3958,14 +3961,14 @@ export interface paths {
         /**
          * Begin a sign-in at the OpenID Connect provider
          * @description For browsers: redirects to the provider. After a successful sign-in the browser has a session and returns to the
-         *     path `return` of this server. After a failure it opens `/sign-in?error=CODE`, where `CODE` is `unavailable`,
-         *     `misconfigured`, `denied`, `expired`, `rejected`, `no_role`, `email`, `disabled` or `failed`.
+         *     path `return` of this server. After a failure the browser opens `/sign-in?error=CODE`, where `CODE` is
+         *     `unavailable`, `misconfigured`, `denied`, `expired`, `rejected`, `no_role`, `email`, `disabled` or `failed`.
          */
         get: {
             parameters: {
                 query?: {
                     /**
-                     * @description The path of a page of the dashboard. Default: `/`, also for a value that is not such a path
+                     * @description The path of a page of the dashboard. Default: `/`, which also replaces an invalid value
                      * @example /alerts
                      */
                     return?: string;
@@ -4089,7 +4092,8 @@ export interface paths {
                     cursor?: string;
                     /**
                      * @description Whose sessions to list: the id of a user, or `all`. `all` and the id of another user require the scope `admin`.
-                     *     Default: the signed-in user; for a client without a session, which needs the scope `admin`: `all`.
+                     *     The default is the signed-in user. A client without a session always needs the scope `admin`, and its default is
+                     *     `all`.
                      */
                     user?: string;
                 };
@@ -4733,8 +4737,8 @@ export interface paths {
         /**
          * Test a source
          * @description Reads up to ten posts and returns them with their sentiment. The posts of a webhook are read from `sample`. Nothing
-         *     is stored. If `name` is the name of an added source, the test uses the stored secrets that the request does not
-         *     contain.
+         *     is stored. If an added source has the same name and kind, the test uses the stored secrets of this source in place
+         *     of secrets that the request does not contain.
          */
         post: {
             parameters: {
@@ -6594,8 +6598,8 @@ export interface components {
              */
             actual_value: number;
             /**
-             * @description The name of the rule while the alert was open, so that a new name of the rule applies to its open alerts;
-             *     `RuleFailing` or `ReceiverFailing` for an alert about a rule or receiver that fails.
+             * @description The name of the rule. If the rule is renamed, its open alerts get the new name, and its resolved alerts keep the
+             *     old name. An alert about a rule or receiver that fails has the name `RuleFailing` or `ReceiverFailing`.
              */
             alert_type: string;
             /** @description The rule's texts about the alert, with the values of the last evaluation while the alert was firing. */
@@ -6880,7 +6884,7 @@ export interface components {
             author: string;
             /**
              * Format: double
-             * @description The contribution of the author, in the same unit as that of a source.
+             * @description The contribution of the author, in the same unit as the contribution of a source.
              */
             contribution: number;
             /** @description The ids of up to three posts of the author. */
@@ -7055,7 +7059,10 @@ export interface components {
              */
             written_bytes: number;
         };
-        /** @description The number of entries of one epoch: appended entries, and entries by outcome. */
+        /**
+         * @description The numbers of entries in one epoch of the stream: appended entries, entries by outcome, and entries without an
+         *     outcome.
+         */
         Books: {
             /**
              * Format: int64
@@ -7273,14 +7280,17 @@ export interface components {
             /** @enum {string} */
             kind: "pagerduty";
             /**
-             * @description The URL of the endpoint. Default: that of the US region. For the EU region it is
+             * @description The URL of the endpoint. Default: the URL of the US region. For the EU region it is
              *     `https://events.eu.pagerduty.com/v2/enqueue`.
              */
             url?: string;
         } | {
             /** @enum {string} */
             kind: "opsgenie";
-            /** @description The URL of the API. Default: that of the US region. For the EU region it is `https://api.eu.opsgenie.com`. */
+            /**
+             * @description The URL of the API. Default: the URL of the US region. For the EU region it is
+             *     `https://api.eu.opsgenie.com`.
+             */
             url?: string;
         } | {
             /** @enum {string} */
@@ -7301,7 +7311,7 @@ export interface components {
              * @description The id of the topic, for a group that is organised in topics; null for other chats.
              */
             thread_id?: number | null;
-            /** @description The URL of the Bot API server. Default: that of Telegram. */
+            /** @description The URL of the Bot API server. Default: the URL of Telegram. */
             url?: string;
         } | {
             /** @enum {string} */
@@ -7542,7 +7552,7 @@ export interface components {
              * @description When the message was written to the outbox.
              */
             created_at: string;
-            /** @description The error of the last attempt; null if it had none. */
+            /** @description The error of the last attempt; null if the attempt succeeded, or there was no attempt yet. */
             error?: string | null;
             /**
              * Format: date-time
@@ -7625,8 +7635,8 @@ export interface components {
             state: string;
             /**
              * Format: int64
-             * @description An estimate of how many of these posts are stored: the posts that were appended, without the entries of the
-             *     stream that are not yet processed.
+             * @description An estimate of how many of these posts are stored: the number of posts that were appended, minus the number of
+             *     entries of the stream that are not yet processed.
              */
             stored: number;
             /** @description The names of the topics of the demonstration. */
@@ -7843,8 +7853,8 @@ export interface components {
              */
             significant: boolean;
             /**
-             * @description Up to ten sources with their contribution to the first of `changes`. Without changes: to the change of the
-             *     number of posts.
+             * @description Up to ten sources with their contribution to the first of `changes`; if `changes` is empty, with their
+             *     contribution to the change of the number of posts.
              */
             sources: components["schemas"]["SourcePart"][];
             /** @description Up to five texts that occur several times with small variations, most frequent first. */
@@ -8094,7 +8104,7 @@ export interface components {
             /** @description Which of two alerts inhibits the other. Default: `source`. */
             mode?: components["schemas"]["InhibitMode"];
             /**
-             * @description The name, which must be unique and cannot be changed.
+             * @description The name: 1 to 100 characters. It must be unique, and cannot be changed.
              * @example critical-over-warning
              */
             name: string;
@@ -8260,7 +8270,7 @@ export interface components {
             externalURL: string;
             /** @description The key of the group, which is the same in all messages about the group. */
             groupKey: string;
-            /** @description The values of the labels by which the route groups. */
+            /** @description The labels by which the route groups alerts, with their values in this group. */
             groupLabels: components["schemas"]["BTreeMap"];
             /** @description The receiver's name. */
             receiver: string;
@@ -8354,9 +8364,9 @@ export interface components {
             ran_at: string;
         };
         /**
-         * @description A loaded model. If sentiment and emotion have separate models, their names are joined with `+`, and so are their
-         *     architectures and precisions if they differ; `parameters` is the sum, `max_tokens` the smaller and `layers` the
-         *     larger number.
+         * @description A loaded model. If sentiment and emotion have separate models, their names are joined with `+`. Architectures and
+         *     precisions that differ are also joined with `+`. `parameters` is then the sum of both models, `max_tokens` the
+         *     smaller number, and `layers` the larger number.
          */
         ModelInfo: {
             /** @description The architecture, as in the model's `config.json` (`distilbert`); `llm` for a remote model. */
@@ -8412,9 +8422,9 @@ export interface components {
             state: string;
         };
         /**
-         * @description A range of times on some days. A day is included if one of the `weekdays`, one of the `days_of_month`, one of the
-         *     `months` and one of the `years` apply. For a range across midnight, these fields refer to the day on which it
-         *     begins.
+         * @description A range of times on some days. A day is included if it is in each of the lists `weekdays`, `days_of_month`, `months`
+         *     and `years`. An empty list contains every day. If the range passes midnight, the lists apply to the day on which the
+         *     range begins. `days_of_month`, `months` and `years` may have at most 50 entries in all.
          */
         MuteInterval: {
             /**
@@ -8452,12 +8462,15 @@ export interface components {
              */
             years?: string[];
         };
-        /** @description Recurring times in a time zone. Routes use it as a mute timing or as an active interval. */
+        /**
+         * @description Recurring times in a time zone. A route that lists it in `mute_timings` sends no notifications while it is active. A
+         *     route that lists it in `active_timings` sends notifications only while it or another timing in this list is active.
+         */
         MuteTiming: {
             /** @description 1 to 20 intervals. The timing is active while any of them is active. */
             intervals: components["schemas"]["MuteInterval"][];
             /**
-             * @description The name, which must be unique and cannot be changed.
+             * @description The name: 1 to 100 characters. It must be unique, and cannot be changed.
              * @example nights-and-weekends
              */
             name: string;
@@ -8568,8 +8581,8 @@ export interface components {
             /**
              * Format: int64
              * @description The number of posts in the window that were already stored at this time. Unscored posts count only if the rule
-             *     counts all posts. If the rule counts each text or author once and this may change the result, the number of
-             *     texts or authors.
+             *     counts all posts. If the rule counts each text or author once, and this may change the result, this is the
+             *     number of texts or authors.
              */
             posts: number;
             /** @description The state of the series after the evaluation. */
@@ -8660,7 +8673,10 @@ export interface components {
              * @description When the post was analysed, or when it was stored without an analysis.
              */
             timestamp: string;
-            /** @description The sentiment towards each topic, by the topic's name. Topics with the sentiment of the whole post are absent. */
+            /**
+             * @description The sentiment towards each topic, by the topic's name. Topics that use the sentiment of the whole post are
+             *     absent.
+             */
             topic_sentiments?: {
                 [key: string]: components["schemas"]["Sentiment"];
             };
@@ -9010,7 +9026,7 @@ export interface components {
              *     notifications only while one of them is active.
              */
             active_timings?: string[];
-            /** @description Whether the following siblings are tried too. `continue` does not reach the default route. */
+            /** @description Whether the following siblings are tried too if this route matches. `continue` does not reach the default route. */
             continue?: boolean;
             /**
              * @description At most 10 labels. Alerts with the same values of these labels share one notification. Default: inherited;
@@ -9030,9 +9046,9 @@ export interface components {
              */
             group_wait?: string;
             /**
-             * @description The settings that the route inherits from its parent; none for the default route. A request inherits a setting
-             *     by omitting it or by listing it here. If an update changes the value of a listed setting, the route no longer
-             *     inherits this setting. Answers show the inherited values.
+             * @description The settings that the route inherits from its parent; none for the default route. To inherit a setting, a
+             *     request omits it or lists it here. If an update changes the value of a listed setting, the route no longer
+             *     inherits this setting. Responses contain the inherited values.
              */
             inherited?: components["schemas"]["RouteSetting"][];
             /**
@@ -9043,7 +9059,7 @@ export interface components {
             /** @description Names of at most 10 mute timings. While one of them is active, the route sends no notifications. */
             mute_timings?: string[];
             /**
-             * @description The name, which must be unique and cannot be changed.
+             * @description The name: 1 to 100 characters. It must be unique, and cannot be changed.
              * @example critical-to-on-call
              */
             name: string;
@@ -9076,7 +9092,10 @@ export interface components {
         };
         /** @description How the alert would be routed now. */
         RoutePreview: {
-            /** @description The ids of the firing alerts that inhibit the alert. If there are any, the alert sends no notifications. */
+            /**
+             * @description The ids of the alerts that inhibit the alert: firing alerts, and with the mode `first` of an inhibition rule
+             *     also alerts that ended within the last 30 minutes. If there are any, the alert sends no notifications.
+             */
             inhibited_by: number[];
             /** @description The routes that match the alert, in the order of the tree. If there are none, the alert sends no notifications. */
             routes: components["schemas"]["TakingRoute"][];
@@ -9123,8 +9142,8 @@ export interface components {
         /** @description A rule in the format of the API and the configuration. Missing fields have defaults. */
         RuleDraft: {
             /**
-             * @description Up to 10 texts about the rule's alerts, by name. The texts may contain {{value}}, {{threshold}}, {{posts}},
-             *     {{baseline}}, {{window}}, {{scope}}, {{source}}, {{rule}} and {{severity}}.
+             * @description Up to 10 texts about the rule's alerts, by name, of at most 1,000 characters each. The texts may contain
+             *     {{value}}, {{threshold}}, {{posts}}, {{baseline}}, {{window}}, {{scope}}, {{source}}, {{rule}} and {{severity}}.
              */
             annotations: components["schemas"]["BTreeMap"];
             /**
@@ -9134,9 +9153,9 @@ export interface components {
              */
             baseline_window?: string | null;
             /**
-             * @description How long before the current time windows end, so that they contain posts that arrive late. At most 3h. Default:
-             *     the measured time within which 95 % of the posts arrive (of the series' source, or of all sources together),
-             *     where posts that are more than 3h late are ignored.
+             * @description Windows end this long before the current time, so that they contain posts that arrive late. At most 3h. Default:
+             *     the measured time within which 95 % of the posts arrive (of the series' source, or of all sources together). The
+             *     measurement ignores posts that are more than 3h late.
              * @example 30min
              */
             delay?: string | null;
@@ -9168,8 +9187,8 @@ export interface components {
             /** @description The quantity that is compared with the threshold. */
             kind: components["schemas"]["RuleKind"];
             /**
-             * @description Up to 20 additional labels for the rule's alerts. The labels that SentiStream sets, such as `severity` and
-             *     `source`, cannot be used.
+             * @description Up to 20 additional labels for the rule's alerts, with values of 1 to 200 characters. The labels that
+             *     SentiStream sets, such as `severity` and `source`, cannot be used.
              */
             labels: components["schemas"]["BTreeMap"];
             /**
@@ -9185,7 +9204,7 @@ export interface components {
              *     10.
              */
             min_posts: number;
-            /** @description The name, unique among rules. It is the `alert_type` of the rule's alerts. */
+            /** @description The name: 1 to 100 characters, unique among rules. It is the `alert_type` of the rule's alerts. */
             name: string;
             no_data?: components["schemas"]["NoData"] | null;
             /**
@@ -9286,7 +9305,8 @@ export interface components {
             /**
              * Format: double
              * @description The percentage of the compared posts of the earlier range that contain the term. If a sentiment became more
-             *     frequent, only the posts with this sentiment are compared, unless the sample has fewer than 30 of them.
+             *     frequent, only the posts with this sentiment are compared; if the sample has fewer than 30 of them, posts of any
+             *     sentiment are compared.
              */
             previous_rate: number;
             /**
@@ -9363,9 +9383,9 @@ export interface components {
              */
             id: number;
             /**
-             * @description `allowed` for a change or a sign-in, `denied` for a request without valid credentials or without the scope, or
-             *     from a page of another site, `unknown` for a change whose request failed in the server or ended without a
-             *     response, so that the change may have happened.
+             * @description `allowed`: the change was made, or the sign-in succeeded. `denied`: the request had no valid credentials or not
+             *     the required scope, or came from a page of another site. `unknown`: the request for a change failed in the
+             *     server or ended without a response, so the change may have been made.
              */
             outcome: string;
             /** @description The id of the request in the logs; empty or a random id for a command, which has no request. */
@@ -9536,7 +9556,10 @@ export interface components {
             changeable: boolean;
             /** @description The allowed values; empty if the setting has no fixed set of values. */
             choices: string[];
-            /** @description The default value, which applies if no layer sets the setting. */
+            /**
+             * @description The default value, which applies if no layer sets the setting. For a source with a custom name, the current
+             *     value.
+             */
             default: unknown;
             /** @description Whether the API can change the setting now. */
             editable: boolean;
@@ -9705,8 +9728,8 @@ export interface components {
              */
             ends_at: string;
             /**
-             * @description 1 to 20 matchers of alerts: all must match. At least one of them must not match an empty value, so that a
-             *     silence cannot cover all alerts by mistake.
+             * @description 1 to 20 matchers of alerts: all must match. At least one of them must require a value, so that a silence cannot
+             *     cover all alerts by mistake.
              */
             matchers: components["schemas"]["Matcher"][];
             /**
@@ -9799,8 +9822,9 @@ export interface components {
             /**
              * Format: double
              * @description The contribution to the difference that the first entry of `changes` describes; without changes, to the
-             *     difference in the number of posts. The unit is percentage points of all posts for a share, and posts for a
-             *     number of posts. The contributions of all sources, including those that are not listed, sum to the difference.
+             *     difference in the number of posts. The unit is percentage points of the posts with a sentiment for a share, and
+             *     posts for a number of posts. The contributions of all sources, including those that are not listed, sum to the
+             *     difference.
              */
             contribution: number;
             /** @description The ids of up to three posts of the source. */
@@ -9936,7 +9960,7 @@ export interface components {
         };
         /** @description The sources of posts with their counts, and the state of the sources that instances read. */
         Sources: {
-            /** @description The sources whose state an instance has reported within a day. */
+            /** @description The sources whose state an instance has reported within a day, and the paused sources. */
             feeds: components["schemas"]["FeedView"][];
             /**
              * @description The names of the sources that users added. All other sources in `feeds` belong to the configuration, and
@@ -10058,7 +10082,7 @@ export interface components {
             /** @description Which of two alerts inhibits the other. Default: `source`. */
             mode?: components["schemas"]["InhibitMode"];
             /**
-             * @description The name, which must be unique and cannot be changed.
+             * @description The name: 1 to 100 characters. It must be unique, and cannot be changed.
              * @example critical-over-warning
              */
             name: string;
@@ -10077,7 +10101,7 @@ export interface components {
              * @description The id of the object, unique among objects of its kind.
              */
             id: number;
-            /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
+            /** @description Whether the object comes from the configuration file. The API cannot change objects of the configuration file. */
             provisioned: boolean;
             /**
              * Format: date-time
@@ -10095,7 +10119,7 @@ export interface components {
             /** @description 1 to 20 intervals. The timing is active while any of them is active. */
             intervals: components["schemas"]["MuteInterval"][];
             /**
-             * @description The name, which must be unique and cannot be changed.
+             * @description The name: 1 to 100 characters. It must be unique, and cannot be changed.
              * @example nights-and-weekends
              */
             name: string;
@@ -10115,7 +10139,7 @@ export interface components {
              * @description The id of the object, unique among objects of its kind.
              */
             id: number;
-            /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
+            /** @description Whether the object comes from the configuration file. The API cannot change objects of the configuration file. */
             provisioned: boolean;
             /**
              * Format: date-time
@@ -10139,7 +10163,7 @@ export interface components {
              */
             max_alerts?: number;
             /**
-             * @description The name, which must be unique. It cannot be changed, because routes refer to it.
+             * @description The name: 1 to 100 characters. It must be unique, and cannot be changed, because routes refer to it.
              * @example on-call
              */
             name: string;
@@ -10161,7 +10185,7 @@ export interface components {
              * @description The id of the object, unique among objects of its kind.
              */
             id: number;
-            /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
+            /** @description Whether the object comes from the configuration file. The API cannot change objects of the configuration file. */
             provisioned: boolean;
             /**
              * Format: date-time
@@ -10181,7 +10205,7 @@ export interface components {
              *     notifications only while one of them is active.
              */
             active_timings?: string[];
-            /** @description Whether the following siblings are tried too. `continue` does not reach the default route. */
+            /** @description Whether the following siblings are tried too if this route matches. `continue` does not reach the default route. */
             continue?: boolean;
             /**
              * @description At most 10 labels. Alerts with the same values of these labels share one notification. Default: inherited;
@@ -10201,9 +10225,9 @@ export interface components {
              */
             group_wait?: string;
             /**
-             * @description The settings that the route inherits from its parent; none for the default route. A request inherits a setting
-             *     by omitting it or by listing it here. If an update changes the value of a listed setting, the route no longer
-             *     inherits this setting. Answers show the inherited values.
+             * @description The settings that the route inherits from its parent; none for the default route. To inherit a setting, a
+             *     request omits it or lists it here. If an update changes the value of a listed setting, the route no longer
+             *     inherits this setting. Responses contain the inherited values.
              */
             inherited?: components["schemas"]["RouteSetting"][];
             /**
@@ -10214,7 +10238,7 @@ export interface components {
             /** @description Names of at most 10 mute timings. While one of them is active, the route sends no notifications. */
             mute_timings?: string[];
             /**
-             * @description The name, which must be unique and cannot be changed.
+             * @description The name: 1 to 100 characters. It must be unique, and cannot be changed.
              * @example critical-to-on-call
              */
             name: string;
@@ -10251,7 +10275,7 @@ export interface components {
              * @description The id of the object, unique among objects of its kind.
              */
             id: number;
-            /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
+            /** @description Whether the object comes from the configuration file. The API cannot change objects of the configuration file. */
             provisioned: boolean;
             /**
              * Format: date-time
@@ -10282,8 +10306,8 @@ export interface components {
              */
             ends_at: string;
             /**
-             * @description 1 to 20 matchers of alerts: all must match. At least one of them must not match an empty value, so that a
-             *     silence cannot cover all alerts by mistake.
+             * @description 1 to 20 matchers of alerts: all must match. At least one of them must require a value, so that a silence cannot
+             *     cover all alerts by mistake.
              */
             matchers: components["schemas"]["Matcher"][];
             /**
@@ -10302,7 +10326,7 @@ export interface components {
              * @description The id of the object, unique among objects of its kind.
              */
             id: number;
-            /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
+            /** @description Whether the object comes from the configuration file. The API cannot change objects of the configuration file. */
             provisioned: boolean;
             /**
              * Format: date-time
@@ -10339,7 +10363,7 @@ export interface components {
              * @description The id of the object, unique among objects of its kind.
              */
             id: number;
-            /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
+            /** @description Whether the object comes from the configuration file. The API cannot change objects of the configuration file. */
             provisioned: boolean;
             /**
              * Format: date-time
@@ -10446,15 +10470,18 @@ export interface components {
         TermKind: "word" | "bigram" | "hashtag";
         /** @description Posts with almost the same text. */
         TextGroup: {
-            /** @description The number of different authors of these posts. Each post of an unknown author counts as a different author. */
+            /**
+             * @description The number of different authors of the posts in the group. Each post of an unknown author counts as a different
+             *     author.
+             */
             authors: number;
             /** @description The first 200 characters of the text of one post of the group. */
             content: string;
-            /** @description Ids of up to three of these posts. */
+            /** @description The ids of up to three posts of the group. */
             post_ids: string[];
             /** @description The number of posts of the group in the sample. */
             posts: number;
-            /** @description The sources of these posts. */
+            /** @description The sources of the posts in the group. */
             sources: string[];
         };
         /** @description Entries and posts per second over the last minute. */
@@ -10490,8 +10517,8 @@ export interface components {
         TokenRequest: {
             /**
              * Format: int32
-             * @description Days until the token expires, 1 to 3,650. Default: the token expires together with the token that creates it, or
-             *     never. It cannot expire later than the token that creates it.
+             * @description Days until the token expires, 1 to 3,650. A token that is created with another created token cannot expire
+             *     later than the other token, and by default expires at the same time. Any other token does not expire by default.
              */
             expires_in_days?: number | null;
             /**
@@ -10666,10 +10693,7 @@ export interface components {
              *     labels.
              */
             labels: components["schemas"]["BTreeMap"];
-            /**
-             * @description The cause of the change if the cause is not the measured value but, for example, an error or a deleted rule;
-             *     otherwise null.
-             */
+            /** @description The cause of the change, such as an error or a deleted rule; null if the measured value is the cause. */
             reason?: string | null;
             /**
              * Format: int64

@@ -60,7 +60,7 @@ export function testSource(body: SourceRequest): Promise<Trial> {
   return dataOf(api.POST("/api/sources/test", { body }));
 }
 
-/** The source that reads a web page, an account or a community. */
+/** The definition of a source that reads the page, the account or the community at an address. */
 export function recognizeSource(address: string): Promise<SourceDefinition> {
   return dataOf(api.POST("/api/sources/recognize", { body: { address } }));
 }

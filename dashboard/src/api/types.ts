@@ -8,7 +8,7 @@ export type Sentiment = Schemas["Sentiment"];
 export type Emotion = Schemas["Emotion"];
 export type Period = Schemas["Period"];
 
-/** The labels of a post. */
+/** The sentiment and the emotion of a post, with the confidence and the model. */
 export type Mood = Schemas["SentimentView"];
 /** A post. A post without a sentiment was not scored; `unscored` is the reason: `language`. */
 export type Post = Omit<Schemas["PostView"], "sentiment" | "unscored"> & {
@@ -106,7 +106,7 @@ export type Analysis = Schemas["AnalysisView"];
 export type System = Schemas["System"];
 export type ServiceState = Schemas["ServiceView"];
 export type ComponentState = Schemas["ComponentState"];
-/** A configured source and its status. */
+/** A source and its status. */
 export type Feed = Schemas["FeedView"];
 export type DeadLetter = Schemas["DeadLetterView"];
 export type DeadLetterPage = Schemas["DeadLetterList"];

@@ -14,7 +14,7 @@ export function Sparkline({
 }: {
   values: readonly (number | null)[];
   color: string;
-  /** The minimum extent of the value axis. If unset, the axis starts at zero. */
+  /** The minimum length of the value axis, in the unit of the values. If unset, the axis includes zero. */
   span?: number | undefined;
   /** Classes that set the height. */
   className?: string;

@@ -38,7 +38,7 @@ it("compare weights the last bucket of the earlier period", () => {
   expect(comparison(world).before.posts).toBe(5);
 });
 
-it("empty bucket has no shares and the newest is unfinished", () => {
+it("empty bucket has no shares, newest bucket is unfinished", () => {
   const world = new World();
   world.add(makePost({ id: "a", at: NOW - 3 * MINUTE }));
   const { points } = comparison(world);

@@ -19,7 +19,7 @@ export interface Totals {
   emotions: Record<Emotion, number>;
 }
 
-/** One bucket of a chart. Shares are `null` without posts, which draws a gap. */
+/** One bucket of a chart. If no post has a sentiment, the shares are `null`, and a line has a gap. */
 export interface Point {
   time: number;
   end: number;

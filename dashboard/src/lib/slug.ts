@@ -1,9 +1,9 @@
 const MAX_LENGTH = 64;
 
 /**
- * Makes the name of a topic from any text: "Acme Phone" → "acme-phone". A name has at most 64 characters: a-z, 0-9,
- * _, . and -. A text in another script gets a hash of its characters: "日本" → "topic-qmsg4k". A text without letters and
- * digits gives an empty name.
+ * Makes the name of a topic or a source from any text: "Acme Phone" → "acme-phone". A name has at most 64 characters:
+ * a-z, 0-9, _, . and -. A text in another script gets a hash of its characters: "日本" → "topic-qmsg4k". A text without
+ * letters and digits gives an empty name.
  */
 export function slugOf(text: string): string {
   const plain = text

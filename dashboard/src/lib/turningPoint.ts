@@ -3,7 +3,7 @@ import type { Point } from "./metrics";
 
 /** The minimum number of posts on each side of the split. */
 const LEAST_POSTS = 30;
-/** The minimum of |z|. Its two-sided p is below 0.001, because the best of many splits is chosen. */
+/** The minimum of |z|: a two-sided p below 0.001. The test is strict, because the best of many splits is chosen. */
 const LEAST_Z = 3.3;
 
 /** The time at which the share of a label changed: the start of the bucket with the most significant difference. */

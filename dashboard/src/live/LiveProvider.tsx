@@ -19,7 +19,7 @@ import { type LiveState, LiveStore } from "./store";
 
 const LiveContext = createContext<LiveStore | null>(null);
 
-/** Owns the live connection of the page. */
+/** Provides the live state of the page. Opens the live connection and closes it. */
 export function LiveProvider({ filter, children }: { filter: Search; children: ReactNode }) {
   const store = useNewStore();
   const { source, sentiment, emotion, author, min, q } = filter;
@@ -49,13 +49,13 @@ export function LiveProvider({ filter, children }: { filter: Search; children: R
   return <LiveContext value={store}>{children}</LiveContext>;
 }
 
-/** Selects a part of the live state. The component renders when it changes. */
+/** Selects a part of the live state. The component renders again when this part changes. */
 export function useLive<T>(select: (state: LiveState) => T): T {
   const store = useStore();
   return useSyncExternalStore(store.subscribe, () => select(store.snapshot()));
 }
 
-/** The posts that arrived after totals were read. A transition updates them, so that rendering does not block input. */
+/** The newest live posts, for totals. A React transition updates them, so that rendering does not block input. */
 export function useArrivals(): readonly Arrival[] {
   const store = useStore();
   const [arrivals, setArrivals] = useState(() => store.snapshot().arrivals);

@@ -11,11 +11,11 @@ export interface Feed {
   posts: readonly LivePost[];
   /** The number of posts ever added. Its growth since a pause is the number of new posts. */
   received: number;
-  /** Ids of added and deleted posts, oldest first. Shared between versions. */
+  /** Ids of added and deleted posts, oldest first. Shared by all versions of the feed. */
   seen: Set<string>;
-  /** Ids of deleted posts. Shared between versions. */
+  /** Ids of deleted posts. Shared by all versions of the feed. */
   deleted: Set<string>;
-  /** The newest `ingestedAt` so far. A gap is filled from here. */
+  /** The newest `ingestedAt` so far. Missed posts are read from shortly before this time. */
   newest: number;
 }
 

@@ -55,7 +55,7 @@ export function fromEvent(event: PostEvent): LivePost {
   };
 }
 
-/** Converts a post of the REST API. In a list of a topic it has the sentiment towards the topic. */
+/** Converts a post of the REST API. If the list is filtered by topic, the sentiment is the one towards the topic. */
 export function fromPost(post: Post): LivePost {
   return {
     id: post.post_id,
@@ -77,7 +77,10 @@ export function seenBy(post: LivePost, { topic, sentiment_of }: LiveFilter): Liv
   return sentiment ? { ...post, sentiment } : post;
 }
 
-/** Whether the post matches the filter. After a change the server may still send posts of the previous filter. */
+/**
+ * Whether the post matches the filter, apart from the minimum confidence. After a change of the filter, the server may
+ * still send posts that match the previous filter.
+ */
 export function matches(post: LivePost, filter: LiveFilter): boolean {
   return (
     (!filter.topic || post.topics?.includes(filter.topic) === true) &&

@@ -127,7 +127,7 @@ describe("live store", () => {
     expect(events.onGap).toHaveBeenCalledTimes(1);
   });
 
-  it("lagged frame triggers a gap fill", async () => {
+  it("missed posts are read after a lagged frame", async () => {
     const { store, post, ids, wire, settle } = harness();
     store.start();
     wire().receive(CONNECTED);
@@ -138,7 +138,7 @@ describe("live store", () => {
     expect(ids()).toEqual(["left-out"]);
   });
 
-  it("failed gap fill is retried", async () => {
+  it("failed read of missed posts is retried", async () => {
     const { store, post, ids, wire, settle, fetchPage } = harness();
     fetchPage.mockRejectedValueOnce(new Error("away"));
     post({ id: "a" });

@@ -15,7 +15,7 @@ const TOTALS_MS = 1_000;
 /** Arrivals are kept for longer than any request takes. */
 const ARRIVAL_MS = 30_000;
 const ARRIVAL_LIMIT = 6_000;
-/** The delay before a failed gap fill is retried. */
+/** The delay before missed posts are read again after an error. */
 const RETRY_MS = 3_000;
 
 export interface LiveState {
@@ -45,7 +45,7 @@ export interface LiveOptions {
   isOnline?: () => boolean;
 }
 
-/** The live state: the connection, the feed and the posts that arrived since totals were read. */
+/** The live state: the connection, the feed and the newest live posts, which are added to totals. */
 export class LiveStore {
   private state: LiveState = {
     connection: "connecting",
@@ -253,7 +253,10 @@ function sameFilter(a: LiveFilter, b: LiveFilter): boolean {
   );
 }
 
-/** The filter for the server. For the sentiment of the whole post, the server must not filter by sentiment. */
+/**
+ * The filter for the server. With `sentiment_of=post` and a topic, the sentiment is left out, because the server
+ * filters by the sentiment towards the topic.
+ */
 function subscription(filter: LiveFilter): LiveFilter {
   const isOfPost = filter.topic !== undefined && filter.sentiment_of === "post";
   return isOfPost ? { ...filter, sentiment: undefined } : filter;

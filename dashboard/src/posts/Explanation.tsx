@@ -11,7 +11,7 @@ interface ExplanationProps {
   pieces: readonly ExplainedPiece[];
 }
 
-/** Smaller influences are not marked. */
+/** Words with a smaller influence are not marked. */
 const LEAST = 0.02;
 
 /** The text of a post. Words that support the result are shaded, words that oppose it have a dotted underline. */
@@ -35,8 +35,8 @@ export function Explanation({ label, emotion, pieces }: ExplanationProps) {
         ))}
       </p>
       <figcaption className="mt-1 text-xs text-quiet">
-        Shaded words support “{shown === "sentiment" ? label : emotion}”, dotted words oppose it. Hover a word
-        to see how many points it adds to the score.
+        Shaded words support “{shown === "sentiment" ? label : emotion}”, underlined words oppose it. Point at
+        a word to see how many points it adds to the score.
       </figcaption>
     </figure>
   );

@@ -34,7 +34,7 @@ export function PostDetails({ post, onGone }: { post: PostDetail; onGone: () => 
         ) : (
           <>
             <UnscoredMark reason={post.unscored} />
-            <span className="text-quiet">It does not count as positive, neutral or negative.</span>
+            <span className="text-quiet">This post does not count as positive, neutral or negative.</span>
           </>
         )}
       </div>
@@ -59,7 +59,7 @@ function Words({ text }: { text: string }) {
   if (!asked) {
     return (
       <div>
-        <Button onClick={() => setAsked(true)}>Which words drove this?</Button>
+        <Button onClick={() => setAsked(true)}>Which words drove this result?</Button>
       </div>
     );
   }

@@ -28,7 +28,7 @@ describe("posts that were not scored", () => {
     const drawer = within(await screen.findByRole("dialog", { name: "Post" }));
     expect(await drawer.findByText("Not scored: language")).toBeTruthy();
     expect(drawer.queryByText("Sentiment scores")).toBeNull();
-    expect(drawer.queryByRole("button", { name: "Which words drove this?" })).toBeNull();
+    expect(drawer.queryByRole("button", { name: "Which words drove this result?" })).toBeNull();
     expect((await screen.findAllByText("Not scored: language")).length).toBe(2);
   });
 });

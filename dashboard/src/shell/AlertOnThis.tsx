@@ -5,7 +5,7 @@ import { buttonClass } from "@/ui/Button";
 import { Allowed } from "./Allowed";
 import { keepFilters } from "./keepFilters";
 
-/** Starts a rule for what a chart shows. */
+/** A link to the form of a new alert rule, filled in with the filters of a chart. */
 export function AlertOnThis({ search, of }: { search: Search; of?: string }) {
   return (
     <Allowed scope="edit">

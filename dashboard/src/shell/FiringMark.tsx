@@ -13,7 +13,7 @@ export function FiringMark() {
   );
 }
 
-/** A mark while the last delivery of a receiver failed. */
+/** The number of receivers whose last completed delivery failed. Hidden while there are none. */
 export function FailedReceiversMark() {
   const failed = useFailedReceivers().size;
   if (failed === 0) return null;

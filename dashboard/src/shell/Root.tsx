@@ -8,12 +8,12 @@ import { Shell } from "./Shell";
 /** The frame of the page. The sign-in page has none. */
 export function Root() {
   useSignInRedirect();
-  // The address changes before the view does, and the view needs its frame until then.
+  // The address changes before the view does. The old view needs its frame until the new view replaces it.
   const isSignIn = useMatches({ select: (matches) => matches.at(-1)?.pathname === SIGN_IN_PATH });
   return isSignIn ? <Outlet /> : <Shell />;
 }
 
-/** Goes to the sign-in page when the server needs credentials, and back after that. */
+/** Goes to the sign-in page when the server needs credentials. After signing in, that page returns to this address. */
 function useSignInRedirect(): void {
   const { history } = useRouter();
   const isElsewhere = useLocation({ select: ({ pathname }) => pathname !== SIGN_IN_PATH });

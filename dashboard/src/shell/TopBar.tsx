@@ -42,7 +42,7 @@ export function TopBar() {
   );
 }
 
-/** The title of the view at a path. Views under `/settings` share the entry of the navigation. */
+/** The title of the view at a path. Views under `/settings` share one entry of the navigation. */
 function titleOf(path: string): string {
   if (path === "/account") return "Your account";
   if (path.startsWith("/settings")) return "Settings";

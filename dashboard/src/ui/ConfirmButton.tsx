@@ -4,7 +4,7 @@ import { Button } from "./Button";
 import { Modal } from "./Drawer";
 
 interface ConfirmButtonProps {
-  /** The label of the button and of the confirmation. */
+  /** The label of the button, and of the button in the dialog that confirms. */
   action: string;
   icon?: ReactNode;
   title: string;

@@ -4,7 +4,7 @@ import { Command } from "./states";
 interface ShownOnceProps {
   /** What the secret is for and what to do with it. */
   text: string;
-  /** The secret. */
+  /** The text of the secret: a token or a link. */
   secret: string;
   onDone: () => void;
 }

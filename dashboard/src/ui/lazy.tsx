@@ -16,8 +16,8 @@ const RELOADED = "sentistream.reloaded";
 const parts = new Set<() => Promise<void>>();
 
 /**
- * Creates a component that loads its code on first use. When loading fails, it shows the reason in its place
- * and retries until the server is back.
+ * Creates a component that loads its code on first use. When loading fails, the component shows an error and retries
+ * until the code is loaded.
  */
 export function lazyPart<P extends object>(
   load: () => Promise<ComponentType<P>>,

@@ -77,7 +77,7 @@ describe("posts", () => {
   it("influential words are marked on request", async () => {
     state.world.add(makePost({ id: "a", at: Date.now(), content: "what a wonderful day" }));
     const { user } = open("/posts?post=a");
-    await user.click(await screen.findByRole("button", { name: "Which words drove this?" }));
+    await user.click(await screen.findByRole("button", { name: "Which words drove this result?" }));
     const marked = await screen.findByText("wonderful", { selector: "mark" });
     expect(marked).toBeTruthy();
   });

@@ -42,8 +42,8 @@ const MAX_FEEDS: usize = 1_000;
 /// The source `name` with these settings.
 ///
 /// # Errors
-/// When a required setting is missing, or a setting cannot be used, such as a file that cannot be read, a keyword
-/// filter that cannot be built, or more than [`MAX_FEEDS`] feeds.
+/// When a required setting is missing, when a setting cannot be used (a file that cannot be read, a keyword filter that
+/// cannot be built), or when there are more than [`MAX_FEEDS`] feeds.
 pub(super) fn source(name: &str, settings: &SourceConfig, services: &Services) -> anyhow::Result<SourceSpec> {
     let clock = &services.clock;
     match settings {

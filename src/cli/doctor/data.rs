@@ -22,9 +22,10 @@ const MIB: i64 = 1 << 20;
 /// The size up to which the text index of Postgres is not compared with its table.
 const SMALL_TEXT_INDEX: i64 = 512 * MIB;
 
-/// Sources whose last report is older than this are ignored.
+/// Sources whose last report is older than this are ignored, except paused sources.
 const FEEDS_SINCE: Duration = Duration::from_secs(86_400);
-/// When the last report of a source is older than this, no instance reads the source.
+/// When the last report of a source is older than this, no instance reads the source. Only paused sources are then
+/// listed.
 const FEED_SILENCE: Duration = Duration::from_secs(30);
 
 /// What the check reads from the database.
@@ -165,7 +166,7 @@ fn database(config: &Config, seen: Result<Inspection, InspectionError>) -> Check
 }
 
 /// Checks whether the text index of Postgres is larger than its table. The index is usually smaller, because it stores
-/// each word once, unless it contains many words of pruned posts.
+/// each word once. It is larger if it contains many words of pruned posts.
 fn text_index(TextIndexSize { index_bytes, table_bytes }: TextIndexSize) -> Check {
     let finding = format!("text index of {} MiB over a table of {} MiB", index_bytes / MIB, table_bytes / MIB);
     if index_bytes <= SMALL_TEXT_INDEX || index_bytes <= table_bytes {

@@ -39,14 +39,17 @@ pub(super) async fn fit(
         output.json(&fitted)?;
     } else {
         output.line(format!(
-            "fitted on {} texts; of {} other texts {:.1} % get the same labels as from all layers, with {:.2} layers per token",
+            "fitted on {} texts; {:.1} % of {} other texts get the same labels as from all layers, with {:.2} layers per token",
             fitted.fitted_on,
-            fitted.measured_on,
             100.0 * fitted.agreement,
+            fitted.measured_on,
             fitted.layers_per_token
         ))?;
         if let (Some(quality), Some(all)) = (fitted.quality, fitted.all_layers_quality) {
-            output.line(format!("quality {quality:.4}, with all layers {all:.4}"))?;
+            output.line(format!(
+                "quality {quality:.4}, with all layers {all:.4} (macro recall of sentiment, macro F1 of emotion, or \
+                 their mean)"
+            ))?;
         }
         let thresholds = fitted.thresholds.iter().map(|(layer, threshold)| format!("{layer} = {threshold}"));
         let thresholds = thresholds.collect::<Vec<_>>().join(", ");

@@ -61,8 +61,8 @@ fn classes(classes: &BTreeMap<&'static str, ClassReport>, output: &mut Output) -
 pub(super) fn targets(report: &TargetReport, output: &mut Output) -> anyhow::Result<()> {
     let TargetReport { posts, divided, parts, seconds, whole, targets } = report;
     output.line(format!(
-        "\nTowards the target, over {posts} texts, of which {divided} have several clauses ({parts} parts of texts \
-         classified in {seconds:.1} s):"
+        "\nSentiment towards the target of {posts} texts; {divided} of them have several clauses ({parts} parts of \
+         texts classified in {seconds:.1} s):"
     ))?;
     let row = |name: &str, quality: &Quality| {
         let shown = |of: Estimate| format!("{:.3} ({:.3} to {:.3})", of.value, of.low, of.high);

@@ -25,7 +25,7 @@ pub struct BlueskyConfig {
     /// ISO 639 codes in lower case, without regions: only posts in these languages. Empty: all languages.
     #[serde(deserialize_with = "languages")]
     pub languages: Vec<String>,
-    /// Only posts that contain one of these, ignoring case. Empty: all posts.
+    /// Only posts that contain one of these keywords, ignoring case. Empty: all posts.
     pub keywords: Vec<String>,
     /// Only posts of these accounts: DIDs, and handles in lower case without `@`. Empty: all accounts.
     #[serde(deserialize_with = "accounts")]

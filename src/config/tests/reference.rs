@@ -24,9 +24,9 @@ of a list may be separated by commas: `--set server.listen=0.0.0.0:8000`. Durati
 
 Settings that end with \"Can be changed at run time.\" can also be changed in the dashboard (Settings,
 Configuration) or with `PUT /api/settings/{key}`. The value is checked by the same code, stored in the database, and
-replaces the default; every instance follows within two seconds, alert rules with the next evaluation. A value of the
-file, the environment or a flag takes precedence over a stored one and is read-only in the dashboard, so that a
-deployment that is described in files does what its files say.
+replaces the default. Every instance uses the value within two seconds, and alert rules use it from their next
+evaluation. A value of the file, the environment or a flag takes precedence over a stored value and is read-only in the
+dashboard, so that the files of a deployment always take effect.
 
 A key that does not exist, or a value that is not allowed, ends the program with exit code 2 and a line
 that names the key, where it was set, and what is allowed. `sentistream config` prints every value with

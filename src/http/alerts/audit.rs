@@ -72,7 +72,8 @@ pub async fn list(
     answer::json(&AuditList { entries, limit, next_cursor: page.next.map(|id| id.to_string()) })
 }
 
-/// The scope that the values of an object need besides `read`, as at the endpoint of the object.
+/// The scope that a client needs, besides `read`, to see the values of an object of this kind. It is the scope that the
+/// endpoint of the object requires.
 fn needed(object_kind: &str) -> Option<Scope> {
     if object_kind == Kind::Source.as_str() {
         Some(Scope::Edit)

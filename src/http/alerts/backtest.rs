@@ -57,10 +57,12 @@ pub struct BacktestView {
 /// Runs a rule over stored posts with the code of the alert engine, and returns when the rule would have fired, for how
 /// long, and the measured values. A post is visible to the rule from the time at which it was stored. Posts that were
 /// stored more than three hours after they were written, such as an imported archive, count as stored without delay.
-/// Past delays of sources are not stored, so the current delays are used. The rule is not saved. The range is at most 8
-/// days and cannot start before the oldest minute rollup that is kept (`retention.minute_rollups`). The rule is
-/// evaluated at whole minutes. If the rule ignores copies of texts or repeated authors, up to about 200,000 posts are
-/// compared, the oldest first; in the remaining windows every post counts.
+/// A rule allows for the usual delay between the writing and the storing of the posts of a source. Past values of this
+/// delay are not recorded, so the backtest uses the current values. The rule is not saved. The range is at most 8 days
+/// and cannot start before the oldest minute rollup that is kept (`retention.minute_rollups`). The rule is evaluated at
+/// whole minutes: at its own interval, or less often if the range is long (`step_seconds`). If the rule ignores copies
+/// of texts or repeated authors, up to about 200,000 posts are compared, the oldest first; in the remaining windows
+/// every post counts.
 #[utoipa::path(
     post, path = "/api/alerts/rules/backtest", tag = "alerts", request_body = BacktestRequest,
     responses((status = 200, body = BacktestView), (status = 422, body = Problem))
@@ -139,7 +141,7 @@ fn parse(body: Value, now: Timestamp, kept_from: Timestamp) -> Result<(RuleSpec,
             errors.push(FieldError::new("start_date", "must be at most 8 days before end_date"));
         }
         Some(range) if range.start() < kept_from => {
-            let message = format!("must not be before {kept_from}: older counts by the minute are deleted");
+            let message = format!("must not be before {kept_from}: older counts per minute are deleted");
             errors.push(FieldError::new("start_date", message));
         }
         Some(range) => {

@@ -60,8 +60,8 @@ pub struct SecurityEventList {
 /// Audit log
 ///
 /// Returns denied requests, sign-ins, and changes except appended posts, newest first, each with its actor, address,
-/// action and request id. Of many denials only some are recorded: on average up to 60 per minute of a known actor, and
-/// without a known actor up to 30 per minute from one address and 120 from all addresses. Events are kept for
+/// action and request id. The number of recorded denials is limited: on average 60 per minute of each known actor, and
+/// without a known actor 30 per minute from one address and 120 per minute from all addresses. Events are kept for
 /// `retention.audit`.
 #[utoipa::path(
     get, path = "/api/audit", tag = "security", params(SecurityParams),

@@ -53,7 +53,7 @@ impl Decision {
     }
 }
 
-/// The outcome of a request that an event records.
+/// The outcome of a request, as the audit log records it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The client made a change, or signed in.

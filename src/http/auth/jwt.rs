@@ -74,7 +74,7 @@ enum ScopeClaim {
 /// The maximum lifetime. It bounds the expiry of tokens whose `exp` is too far in the future.
 const MAX_LIFETIME: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// The maximum length of `sub`, in characters. It becomes part of the actor in the audit log.
+/// The maximum length of `sub`, in characters. `sub` becomes part of the name of the actor in the audit log.
 const MAX_SUBJECT_CHARS: usize = 200;
 
 /// The minimum length of a shared secret. Shorter secrets can be guessed from one token.

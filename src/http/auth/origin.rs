@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_one_web_origin_of_this_host_is_accepted() {
+    fn request_with_several_or_foreign_origins_is_refused() {
         let allows = |origins: &[&str]| {
             let request = TestRequest::default().insert_header((header::HOST, "127.0.0.1:8000"));
             let request =

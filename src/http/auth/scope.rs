@@ -13,7 +13,8 @@ pub enum Scope {
     Write,
     /// Acknowledgements of alerts, and silences.
     Respond,
-    /// Topics, rules, sources, receivers, routes, mute timings, inhibition rules, and the removal of the demonstration.
+    /// Topics, rules, sources, receivers, routes, mute timings, inhibition rules, sending deliveries again, and the
+    /// removal of the demonstration.
     Edit,
     /// Users, tokens of others, settings, backups, migrations, the audit log, deletions of posts, replays and purges of
     /// dead letters.

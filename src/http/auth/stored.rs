@@ -91,7 +91,7 @@ impl StoredTokens {
         self.store_use(&store).await;
     }
 
-    /// Stores the times of the last requests. If the write fails, they are dropped.
+    /// Stores the times of the last requests. If the write fails, these times are lost.
     async fn store_use(&self, store: &Store) {
         let used: Vec<_> = self.used().drain().map(|(id, at)| TokenUse { id, at }).collect();
         if !used.is_empty()

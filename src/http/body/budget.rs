@@ -49,7 +49,7 @@ impl BodyBudget {
     }
 
     fn used(&self) -> MutexGuard<'_, Used> {
-        // A poisoned lock is usable, because both numbers change together under the lock.
+        // A poisoned lock is usable: code under the lock only changes counts and does not panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -47,8 +47,9 @@ impl Connections {
         Self(Arc::new(Inner { limit, proxies, open: Mutex::default() }))
     }
 
-    /// A place for a connection from `address`; `None` if a limit is reached. When all places are taken, the connection
-    /// that has waited longest for its first request loses its place.
+    /// A place for a connection from `address`. `None` if the client has reached its limit, or if the first requests of
+    /// all open connections have arrived and no place is free. When all places are taken, the connection that has
+    /// waited longest for its first request loses its place.
     pub fn open(&self, address: IpAddr) -> Option<Place> {
         let client = network(address.to_canonical());
         let limit = self.0.limit;
@@ -71,7 +72,7 @@ impl Connections {
     }
 
     fn opened(&self) -> MutexGuard<'_, Open> {
-        // A poisoned lock is usable, because both numbers change together under the lock.
+        // A poisoned lock is usable: code under the lock only changes fields and does not panic.
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

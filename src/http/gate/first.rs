@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_large_and_expecting_requests_pass_at_once() {
+    fn malformed_large_or_expect_continue_request_is_not_delayed() {
         assert_eq!(of("\u{16}\u{3}\u{1}"), Missing::Nothing);
         assert_eq!(of("GET / HTTP/9\r\n"), Missing::Nothing);
         assert_eq!(of(&format!("GET /{}", "x".repeat(MOST))), Missing::Nothing);

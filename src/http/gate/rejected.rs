@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn rejection_is_replaced_also_after_a_response() {
+    fn rejection_after_a_response_is_replaced() {
         let (mut rejections, mut io) = (Rejections::default(), Narrow::new(4_096));
         let response = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
         assert_eq!(write(&mut rejections, &mut io, response), Some(response.len()));
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn problem_continues_when_the_connection_accepts_more() {
+    fn partly_written_problem_continues_with_the_next_write() {
         let (mut rejections, mut io) = (Rejections::default(), Narrow::new(10));
         assert_eq!(write(&mut rejections, &mut io, REJECTION), None);
         io.room = 4_096;

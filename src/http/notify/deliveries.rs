@@ -116,7 +116,7 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
     no_params(&request)?;
     let (id, store) = (id(&request)?, state.api.store.clone());
     let found = state.run(async move { store.delivery(id).await }).await?;
-    let missing = || ApiError::from_status(StatusCode::NOT_FOUND, request.path());
+    let missing = || ApiError::not_found("no delivery has this id");
     answer::json(&DeliveryView::from(found.ok_or_else(missing)?))
 }
 
@@ -136,7 +136,7 @@ pub async fn resend(
 ) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let (id, store) = (id(&request)?, state.api.store.clone());
-    let missing = || ApiError::from_status(StatusCode::NOT_FOUND, request.path());
+    let missing = || ApiError::not_found("no delivery has this id");
     let copied = {
         let store = store.clone();
         state.run(async move { store.resend_delivery(id).await }).await?

@@ -110,7 +110,7 @@ macro_rules! managed_endpoints {
 /// 404 when it is not a positive number.
 pub fn id(request: &HttpRequest) -> Result<i64, ApiError> {
     let text = request.match_info().get("id").unwrap_or_default();
-    text.parse().ok().filter(|id| *id > 0).ok_or_else(|| ApiError::from_status(StatusCode::NOT_FOUND, request.path()))
+    text.parse().ok().filter(|id| *id > 0).ok_or_else(|| ApiError::not_found("no object has this id"))
 }
 
 /// Returns the validation errors as an error of the API.
@@ -138,7 +138,7 @@ pub async fn one<T: Managed>(state: &State, request: &HttpRequest) -> Result<Wit
     let (id, store) = (id(request)?, state.api.store.clone());
     let all = state.run(async move { store.managed_with_secrets::<T>().await }).await?;
     let found = all.into_iter().find(|found| found.stored.id == id);
-    found.ok_or_else(|| ApiError::from_status(StatusCode::NOT_FOUND, request.path()))
+    found.ok_or_else(|| ApiError::not_found("no object has this id"))
 }
 
 /// Applies a change, with the request's client as its author.
@@ -225,7 +225,7 @@ pub fn shown<T: Serialize>(status: StatusCode, version: i64, view: &T) -> Result
 fn refused(refusal: &Refusal, request: &HttpRequest) -> ApiError {
     let conflict = || ApiError::new(StatusCode::CONFLICT, refusal.to_string());
     match refusal {
-        Refusal::NotFound => ApiError::from_status(StatusCode::NOT_FOUND, request.path()),
+        Refusal::NotFound => ApiError::not_found(format!("there is no object at {}", request.path())),
         Refusal::Changed { .. } => etag::changed(),
         Refusal::Provisioned | Refusal::InUse { .. } | Refusal::Full { .. } => conflict(),
         Refusal::NameTaken => ApiError::invalid_field("name", "is taken by another object"),

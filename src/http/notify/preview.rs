@@ -33,7 +33,8 @@ pub struct RoutePreview {
     routes: Vec<TakingRoute>,
     /// The ids of the active silences that match the alert. If there are any, the alert sends no notifications.
     silences: Vec<i64>,
-    /// The ids of the firing alerts that inhibit the alert. If there are any, the alert sends no notifications.
+    /// The ids of the alerts that inhibit the alert: firing alerts, and with the mode `first` of an inhibition rule
+    /// also alerts that ended within the last 30 minutes. If there are any, the alert sends no notifications.
     inhibited_by: Vec<i64>,
 }
 

@@ -208,7 +208,7 @@ pub async fn delete(
 ///
 /// Sends a test message (one per recipient) and waits a few seconds for the first attempts. A response with status 200
 /// contains the result. Status 202 means that there is no result yet; the delivery log will contain it later. With
-/// several recipients the response is the first failure, if there is one.
+/// several recipients the response contains one delivery: a failed one, or else a pending one, or else a delivered one.
 #[utoipa::path(
     post, path = "/api/alerts/receivers/{id}/test", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 200, body = DeliveryView), (status = 202, body = DeliveryView), (status = 404, body = Problem))

@@ -1,6 +1,5 @@
 //! Previews of messages.
 
-use actix_web::http::StatusCode;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -68,7 +67,7 @@ pub async fn preview(
         Some(id) => {
             let store = state.api.store.clone();
             let found = state.run(async move { store.delivery(id).await }).await?;
-            found.ok_or_else(|| ApiError::from_status(StatusCode::NOT_FOUND, request.path()))?.delivery.message
+            found.ok_or_else(|| ApiError::not_found("no delivery has this id"))?.delivery.message
         }
     };
     let rendered = state.read(async move {

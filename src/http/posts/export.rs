@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn formulas_behind_hidden_characters_are_prefixed() {
+    fn formula_after_hidden_characters_gets_an_apostrophe() {
         let formulas =
             ["=1", "＝1+1", "＠SUM(1)", "\u{200b}=1", "\u{feff}=1", " =1", "\u{a0}@a", "\n+1", "\t1", "\u{202e}-1"];
         for text in formulas {

@@ -24,7 +24,8 @@ pub struct SessionParams {
     #[param(value_type = Option<String>)]
     cursor: Option<i64>,
     /// Whose sessions to list: the id of a user, or `all`. `all` and the id of another user require the scope `admin`.
-    /// Default: the signed-in user; for a client without a session, which needs the scope `admin`: `all`.
+    /// The default is the signed-in user. A client without a session always needs the scope `admin`, and its default is
+    /// `all`.
     #[param(value_type = Option<String>)]
     user: Option<Whose>,
 }

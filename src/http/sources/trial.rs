@@ -77,8 +77,8 @@ pub struct AddressRequest {
 /// Test a source
 ///
 /// Reads up to ten posts and returns them with their sentiment. The posts of a webhook are read from `sample`. Nothing
-/// is stored. If `name` is the name of an added source, the test uses the stored secrets that the request does not
-/// contain.
+/// is stored. If an added source has the same name and kind, the test uses the stored secrets of this source in place
+/// of secrets that the request does not contain.
 #[utoipa::path(
     post, path = "/api/sources/test", tag = "operations", request_body = SourceRequest,
     responses((status = 200, body = Trial), (status = 422, body = Problem))
@@ -200,7 +200,7 @@ async fn classify(delivered: &mut Delivered, classifier: Option<SharedClassifier
     }
 }
 
-/// A duration in its largest unit, rounded up, such as `5 min`.
+/// A duration in whole seconds below two minutes, otherwise rounded up to minutes, or to hours from two hours.
 fn in_words(time: Duration) -> String {
     match time.as_secs() {
         seconds @ ..120 => format!("{seconds} s"),

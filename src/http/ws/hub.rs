@@ -20,8 +20,8 @@ use super::frame::{self, Frame};
 
 /// The maximum number of events that clients get together (a round): a quarter of the default queue of a client.
 const ROUND: usize = 64;
-/// The number of clients that get the events of a round in one step. With at most this many clients, every client gets
-/// the events at once.
+/// The number of clients that get the events of a round in one step. With at most this many clients, one step is
+/// enough, so that no client waits.
 const STEP: usize = 64;
 /// The time between two steps: a round takes about 300 ms for 5,000 clients.
 const STEP_TIME: Duration = Duration::from_millis(3);
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn few_clients_get_an_event_at_once() {
+    async fn few_clients_get_an_event_without_delay() {
         let (hub, mut members) = hub(STEP);
         let bus = LiveBus::Local(Default::default());
         tokio::spawn(hub.run(bus.subscribe(), Shutdown::default()));

@@ -1,5 +1,5 @@
 //! Divides the output of a connection into small parts. The HTTP server keeps a buffer of the size of the largest part
-//! while the connection is open, and without the division a part could contain the frames of many events.
+//! while the connection is open. Without the division, a part could contain the frames of many events.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -10,13 +10,13 @@ use actix_web::web::Bytes;
 
 use crate::http::options::WRITE_BUFFER;
 
-/// The buffer that the server allocates for each connection anyway, in bytes.
+/// The size of the buffer that the server allocates for each connection, in bytes.
 const BUFFER: usize = 8 * 1024;
 /// The maximum size of a part, in bytes. The server adds a part to a buffer that has less than [`WRITE_BUFFER`] bytes,
 /// so that the buffer does not grow.
 const PART: usize = BUFFER - WRITE_BUFFER;
 
-/// A body whose chunks are divided.
+/// A body whose chunks are divided into parts of at most `PART` bytes.
 pub struct Slices {
     body: BoxBody,
     rest: Bytes,

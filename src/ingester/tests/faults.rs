@@ -101,7 +101,8 @@ struct Managed {
 }
 
 impl Managed {
-    /// Starts the manager with the source `count`, whose state the database then refuses to delete, and removes it.
+    /// Starts the manager with the source `count`, makes the database refuse to delete its state, and removes the
+    /// source.
     async fn with_a_removed_source(fixture: &Fixture) -> Self {
         let store = &fixture.services.store;
         store.provision_managed(&defined(["count"])).await.unwrap();
@@ -129,8 +130,8 @@ async fn cursor_of_a_removed_source_is_deleted_after_an_outage() {
     let fixture = Fixture::new(100_000).await;
     let store = &fixture.services.store;
     let managed = Managed::with_a_removed_source(&fixture).await;
-    // The round that stopped the source did not see this one, so a later round starts it: after the first attempt to
-    // delete the cursor.
+    // The round that stopped `count` has not read this definition. A later round starts `second`, after the first
+    // attempt to delete the cursor of `count`.
     store.provision_managed(&defined(["second"])).await.unwrap();
     until("another source is read", || async { fixture.state("second").posts == 1 }).await;
     assert!(store.cursor("count").await.unwrap().is_some(), "the database refuses to delete the cursor");
@@ -148,7 +149,8 @@ async fn source_added_again_during_an_outage_keeps_its_pause() {
     until("the source runs again", || async { !fixture.services.states.all().is_empty() }).await;
     assert!(store.set_feed_paused("count", Paused::Yes).await.unwrap());
     fixture.execute("DROP TRIGGER refuse").await;
-    // When the state of a source that is removed later is deleted, all earlier deletions were attempted as well.
+    // `second` is removed after `count`. Once the state of `second` is deleted, every earlier deletion has been
+    // attempted.
     store.provision_managed(&defined(["count", "second"])).await.unwrap();
     until("the second source is reported", || is_reported(&fixture, "second")).await;
     store.provision_managed(&defined(["count"])).await.unwrap();

@@ -30,7 +30,7 @@ pub struct DelayCache {
 }
 
 impl DelayCache {
-    /// The delays of a scope.
+    /// The measured delays of the posts of a scope, measured at most [`MEASURED_FOR`] ago.
     ///
     /// # Errors
     /// When the store does not answer, or the topic is not tracked.
@@ -51,9 +51,9 @@ impl DelayCache {
         Ok(Delays { together, by_source: self.by_source.clone() })
     }
 
-    /// The shortest delay within which 95 % of the posts of the scope arrive. Sources are weighted by their number of
-    /// posts of the last day: of the scope's topic, or of all posts, because posts of an author or a text are not
-    /// counted by source.
+    /// The shortest delay within which 95 % of the posts of the scope arrive. Each source is weighted by its number of
+    /// posts in the last day: the posts about the topic if the scope is a topic, otherwise all posts, because rollups
+    /// do not count the posts of an author or a text.
     async fn together(&self, store: &Store, scope: &Scope, now: Timestamp) -> Result<Duration, RuleLoadError> {
         if self.by_source.values().all(Duration::is_zero) {
             return Ok(Duration::ZERO);

@@ -6,7 +6,7 @@ use crate::topics::node::{Node, Phrase};
 
 /// The estimated frequency of a part of a word, divided by the frequency of a whole word of the same length.
 const PART: f32 = 4.0;
-/// The estimated share of posts by an author.
+/// The estimated share of posts that a single author writes.
 const AUTHOR: f32 = 0.001;
 
 /// A compiled condition.
@@ -28,7 +28,8 @@ impl Compiled {
 
 /// Which terms must be found before a condition can be true.
 pub enum Triggers {
-    /// The condition can only be true if one of these terms occurs. `frequency` is the estimated share of such posts.
+    /// The condition can only be true if one of these terms occurs. `frequency` is the estimated share of posts in
+    /// which one of the terms occurs.
     Terms { frequency: f32, terms: Vec<u32> },
     /// The condition can be true without any term.
     Always,

@@ -36,11 +36,11 @@ const RESERVED_PREFIXES: [&str; 2] = ["jwt:", "sign-in"];
 #[strum(serialize_all = "lowercase")]
 pub enum UserRole {
     /// May read everything except secrets, the settings of added sources, users, settings, database migrations,
-    /// backups, the audit log of requests, and the tokens and sessions of other users.
+    /// backups, the audit log of requests, and the tokens and sessions of other users. May analyse texts.
     Viewer,
     /// May also acknowledge alerts and manage silences.
     Analyst,
-    /// May also manage topics, rules, sources, receivers and routes, and send posts.
+    /// May also manage topics, rules, sources, receivers and routes, send posts, and remove the demonstration.
     Editor,
     /// May also manage users, the tokens and sessions of other users, settings and backups, replay and purge dead
     /// letters, read the audit log, and delete posts.

@@ -25,9 +25,9 @@ pub use words::{Direction, Distinct, GroupBy, InstanceState, NoData, RuleKind, S
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertState {
-    /// The alert is open: its condition holds, its value has not crossed the recovery threshold, its condition stopped
-    /// holding less than `keep_firing_for` ago, or its window cannot be evaluated (an error, downtime, or no posts with
-    /// `no_data` set to `keep`).
+    /// The alert is open, because its condition holds, its value has not crossed the recovery threshold, its condition
+    /// stopped holding less than `keep_firing_for` ago, or its window cannot be evaluated (an error, downtime, or no
+    /// posts with `no_data` set to `keep`).
     Firing,
     /// The alert has ended. If the condition holds again, a new alert opens.
     Resolved,
@@ -66,8 +66,8 @@ impl FromStr for AlertState {
 pub struct Alert {
     /// The id of the alert. Later alerts have higher ids.
     pub id: i64,
-    /// The name of the rule while the alert was open, so that a new name of the rule applies to its open alerts;
-    /// `RuleFailing` or `ReceiverFailing` for an alert about a rule or receiver that fails.
+    /// The name of the rule. If the rule is renamed, its open alerts get the new name, and its resolved alerts keep the
+    /// old name. An alert about a rule or receiver that fails has the name `RuleFailing` or `ReceiverFailing`.
     pub alert_type: String,
     /// The posts of the alert's series: `all`, `source:NAME`, `topic:NAME,source:NAME`, …; `rule:NAME` or
     /// `receiver:NAME` for an alert about a rule or receiver that fails.

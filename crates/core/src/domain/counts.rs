@@ -62,7 +62,7 @@ impl Counts {
         self.total() + self.unscored
     }
 
-    /// The number of posts without a sentiment, because the current model does not support their language.
+    /// The number of posts without a sentiment, because no model for their language was available.
     pub fn unscored(&self) -> i64 {
         self.unscored
     }

@@ -133,7 +133,8 @@ impl DeadLetterReason {
     }
 }
 
-/// The number of entries of one epoch: appended entries, and entries by outcome.
+/// The numbers of entries in one epoch of the stream: appended entries, entries by outcome, and entries without an
+/// outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Books {
     /// The number of entries that were appended in the epoch.

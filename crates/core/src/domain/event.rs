@@ -37,7 +37,8 @@ pub struct PostEvent {
     /// The names of the tracked topics that the post belongs to.
     #[serde(default)]
     pub topics: Vec<String>,
-    /// The sentiment towards each topic, by the topic's name. Topics with the sentiment of the whole post are absent.
+    /// The sentiment towards each topic, by the topic's name. Topics that use the sentiment of the whole post are
+    /// absent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub topic_sentiments: BTreeMap<String, Sentiment>,
     /// When the author wrote the post.

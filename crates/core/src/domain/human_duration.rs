@@ -30,7 +30,7 @@ pub struct DurationError {
 /// with days of 24 hours. The maximum is 366 days.
 ///
 /// # Errors
-/// When the text is not such a duration.
+/// When the text is not a duration in this format, or is longer than the maximum.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let parsed = text.trim().parse::<Span>().ok().and_then(|span| {
         let exact = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;

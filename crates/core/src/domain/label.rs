@@ -68,7 +68,7 @@ pub struct PostLabels {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Unscored {
-    /// The model did not support the post's language when the post was stored.
+    /// No model for the post's language was available when the post was stored.
     Language,
 }
 

@@ -32,13 +32,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_is_assigned_if_it_is_listed_or_has_three_letters() {
+    fn language_code_is_accepted_if_listed_or_of_three_letters() {
         let assigned = ["de", "fil", "xx", "german", "DE", ""].map(is_assigned);
         assert_eq!(assigned, [true, true, false, false, false, false]);
     }
 
     #[test]
-    fn code_omits_the_region_and_rejects_other_text() {
+    fn language_code_omits_the_region_and_rejects_other_text() {
         for (tag, expected) in [
             ("en", Some("en")),
             ("EN_us", Some("en")),

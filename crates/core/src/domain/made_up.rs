@@ -27,7 +27,7 @@ mod tests {
     const RUN: &str = "0123456789abcdef0123456789abcdef";
 
     #[test]
-    fn only_ids_of_a_run_count_as_generated() {
+    fn only_ids_in_the_generator_format_count_as_generated() {
         assert!(is_made_up(&post_id(RUN, 17)));
         for other in ["syn-1", "syn-drome-12", &format!("syn-{RUN}-"), &format!("syn-{RUN}-x"), &format!("x-{RUN}-1")] {
             assert!(!is_made_up(other), "{other}");

@@ -100,7 +100,7 @@ pub struct Stored<T> {
     pub id: i64,
     /// Increases with each change of the object. The API sends the version as the ETag.
     pub version: i64,
-    /// Whether the object comes from the configuration file. The API cannot change such objects.
+    /// Whether the object comes from the configuration file. The API cannot change objects of the configuration file.
     pub provisioned: bool,
     /// When the object was created.
     #[schema(value_type = String, format = DateTime)]

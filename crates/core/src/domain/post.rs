@@ -17,7 +17,7 @@ pub const MAX_SOURCE_CHARS: usize = 64;
 pub const MAX_CONTENT_CHARS: usize = 100_000;
 /// The maximum length of `url` and `reply_to`, in bytes.
 pub const MAX_LINK_BYTES: usize = 2_048;
-/// The maximum length of `lang`, in bytes (BCP 47 tags are shorter).
+/// The maximum length of `lang`, in bytes: the buffer size that RFC 5646 recommends for BCP 47 tags.
 pub const MAX_LANG_BYTES: usize = 35;
 /// A `created_at` further in the future than this is replaced by the current time. Smaller differences are
 /// accepted as clock skew.
@@ -221,7 +221,7 @@ impl PostDraft {
         let author = optional(self.author, Author::parse).map_err(|e| keep("author", e)).ok();
         let lang = optional(self.lang, |t| bounded(t, MAX_LANG_BYTES)).map_err(|e| keep("lang", e)).ok();
         let url = optional(self.url, |t| bounded(t.trim(), MAX_LINK_BYTES)).map_err(|e| keep("url", e)).ok();
-        // Feeds contain URLs of other schemes. The post is stored without such a URL, so that no mail links to it.
+        // Feeds contain URLs of other schemes. These URLs are not stored, so that no mail links to them.
         let url = url.map(|url| url.filter(|url| is_web_url(url)));
         let reply_to = optional(self.reply_to, |t| bounded(t, MAX_LINK_BYTES)).map_err(|e| keep("reply_to", e)).ok();
         let created_at = match self.created_at {
@@ -278,7 +278,8 @@ fn valid_content(text: &str) -> Result<String, InvalidValue> {
     without_nul(text)
 }
 
-/// Whether `url` is an http(s) URL. URLs of other schemes, such as `javascript:`, can run code or open files.
+/// Whether `url` is an http(s) URL without control characters. URLs of other schemes, such as `javascript:`, can run
+/// code or open files.
 pub fn is_web_url(url: &str) -> bool {
     let has_scheme = |scheme: &str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     (has_scheme("http://") || has_scheme("https://")) && !url.contains(char::is_control)

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{InvalidValue, Sentiment, Timestamp};
 
-/// The id of a topic's rows. It is never reused for another topic.
+/// The id of a topic in the database. It is never reused for another topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct TopicId(pub i64);
@@ -64,7 +64,7 @@ pub enum TopicOrigin {
 /// A tracked topic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Topic {
-    /// The id of the topic's rows.
+    /// The id of the topic in the database.
     pub id: TopicId,
     /// The name, unique among topics. It cannot be changed.
     pub name: TopicName,
@@ -114,7 +114,7 @@ pub struct PostTopic {
 pub enum Towards {
     /// The sentiment is not determined yet. Until then, the label of the whole post applies.
     Pending,
-    /// The sentiment of the whole post, because the post has only one clause or is unscored.
+    /// The sentiment of the whole post, for example because the post has only one clause or is unscored.
     Post,
     /// A sentiment that was determined separately from that of the whole post.
     Own(TopicSentiment),

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_hold_exactly_the_bounded_characters() {
+    fn ranges_contain_every_character_that_needs_boundaries() {
         let ranges = bounded();
         for c in '\0'..='\u{FFFF}' {
             assert_eq!(ranges.iter().any(|range| range.contains(&c)), is_bounded(c), "{c:?}");

@@ -17,7 +17,8 @@ const ENGLISH: [&str; 28] = [
     "the", "and", "of", "to", "you", "this", "that", "with", "my", "your", "they", "have", "what", "just", "would",
     "about", "because", "i'm", "it's", "don't", "been", "when", "from", "which", "there", "should", "how", "not",
 ];
-/// Frequent words of Hindi and Urdu in Latin letters, which no detector supports. None is a frequent English word.
+/// Frequent words of Hindi and Urdu in Latin letters, which no detector supports. None of them is a frequent English
+/// word.
 const ROMANISED_HINDI: [&str; 64] = [
     "hai", "hain", "nahi", "nahin", "kya", "kyun", "kyu", "mein", "bhi", "aur", "raha", "rahi", "rahe", "karo",
     "karna", "karne", "hota", "hoti", "apna", "apne", "apni", "sirf", "kuch", "koi", "jaise", "bahut", "bohot",
@@ -38,8 +39,8 @@ pub fn detect(text: &str) -> Option<&'static str> {
     if hindi.are_typical() && hindi.all >= english.all {
         return Some("hi-Latn");
     }
-    // Most texts are English. `whatlang` compares a text with the profiles of all languages, which takes about fifty
-    // times as long as this check for frequent words, and ten times as long as `whichlang`.
+    // Most texts are English, so this check for frequent words comes first. `whatlang`, which compares a text with the
+    // profiles of all languages, takes about fifty times as long as this check, and ten times as long as `whichlang`.
     if english.are_typical() {
         return Some("en");
     }
@@ -58,8 +59,8 @@ pub fn detect(text: &str) -> Option<&'static str> {
     match sure {
         Some(sure) => Some(sure),
         None if likely == "en" || likely == tag(info.lang()) => Some(likely),
-        // If `whatlang` returns another language without enough confidence, that of `whichlang` is used only for longer
-        // texts without a word of [`ENGLISH`].
+        // If `whatlang` returns another language without enough confidence, the language of `whichlang` is used only
+        // for longer texts without a word of [`ENGLISH`].
         None => (letter_bytes >= ALONE_LETTER_BYTES && english.different == 0).then_some(likely),
     }
 }

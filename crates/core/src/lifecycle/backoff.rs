@@ -58,7 +58,7 @@ impl BackendWait {
         Self { backend, backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(5)) }
     }
 
-    /// Waits before the next attempt, or until a stop is requested.
+    /// Waits for the time of the backoff, or until a stop is requested.
     pub async fn wait(&mut self, error: &impl Display, shutdown: &Shutdown) {
         if self.backoff.enter("unavailable") {
             tracing::warn!(backend = self.backend, %error, "backend unavailable, retrying");
@@ -83,7 +83,7 @@ pub enum GaveUp<E> {
     Failed(E),
 }
 
-/// Repeats `attempt` while it fails with an error that `is_transient`, with backoff, until a stop is requested.
+/// Repeats `attempt` with backoff while its error is transient (`is_transient`), until a stop is requested.
 ///
 /// # Errors
 /// [`GaveUp`] says why no further attempt is made.

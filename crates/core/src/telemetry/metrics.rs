@@ -42,8 +42,8 @@ impl Metrics {
         Ok(Self(handle))
     }
 
-    /// All metrics in Prometheus' text format. This also drains histograms: a process that is not scraped must call
-    /// [`Self::upkeep`] regularly.
+    /// All metrics in Prometheus' text format. Each call also drains the buffers of histograms. A process that is not
+    /// scraped must therefore call [`Self::upkeep`] regularly.
     pub fn render(&self) -> String {
         self.0.render()
     }

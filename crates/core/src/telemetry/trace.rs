@@ -34,8 +34,8 @@ pub const FIELD: &str = "traceparent";
 pub struct TraceOptions {
     /// The base URL of the collector; traces go to `/v1/traces` below it.
     pub endpoint: String,
-    /// The share of appends that are traced, 0 to 1. A request with a trace context is traced if the context's sampling
-    /// flag is set.
+    /// The share of appends that are traced, 0 to 1. A request that brings its own trace context is traced if the
+    /// sampling flag of this context is set, regardless of the share.
     pub sample_ratio: f64,
     /// The maximum time to send a batch of spans.
     pub timeout: Duration,
@@ -101,7 +101,7 @@ impl HttpClient for OnRuntime {
     }
 }
 
-/// The trace context of a span, which is passed to other processes. The trace is always sampled.
+/// The trace context of a span, which is passed to other processes. Exists only for sampled traces.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Traceparent(SpanContext);
 

@@ -19,8 +19,9 @@ da do e em na no os um uma não que se mas foi com \
 che di il per una non sono anche della nel ma";
 
 /// Words that negate the following word. A pair such as `not working` is a useful term, although `not` alone is not. A
-/// pair remains a term if its negation is also a stop word (`no` is Portuguese for `in the`), because otherwise only
-/// the other word would be left, which says the opposite. English words that end with `n't` are negations too.
+/// pair remains a term even if its negation is also a stop word (`no` is Portuguese for `in the`): without the
+/// negation, only the other word would be left, which says the opposite. English words that end with `n't` are
+/// negations too.
 const NEGATIONS: [&str; 21] = [
     "not", "no", "never", "without", "cannot", "nicht", "kein", "keine", "keinen", "nie", "ohne", "pas", "jamais",
     "sans", "sin", "nunca", "não", "nao", "sem", "non", "senza",
@@ -31,9 +32,9 @@ const NEGATIONS_AFTER: [&str; 2] = ["nicht", "pas"];
 
 static STOP_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| WORDS.split_whitespace().collect());
 
-/// Whether a term is a stop word, a negation, or a pair of words that is not a useful term: a pair that contains a stop
-/// word that is no negation, or that ends with a negation of the following word. Hashtags and terms of scripts without
-/// spaces are never stop terms.
+/// Whether a term is a stop word, a negation, or a pair of words that is not useful. A pair is not useful if one of its
+/// words is a stop word and not a negation, or if its last word is a negation that belongs to the next word. Hashtags
+/// and terms of scripts without spaces are never stop terms.
 pub fn is_stop_term(term: &str) -> bool {
     let is_frequent = |word: &str| is_stop_word(word) && !is_negation(word);
     match term.split_once(' ') {

@@ -6,8 +6,8 @@
 //!
 //! Characters are compared in NFKC, with full case folding (`STRASSE` is equal to `straße`), without the accents of
 //! Latin and Greek letters, and without skin tones. Words end at the boundaries of UAX #29, and also at apostrophes,
-//! dots and hyphens; `don't` becomes `dont`. Texts in Han, kana and Hangul are split into characters, so a term in such
-//! a script is a phrase of characters.
+//! dots and hyphens; `don't` becomes `dont`. Texts in Han, kana and Hangul are split into characters, so a term in one
+//! of these scripts is a phrase of characters.
 
 use std::borrow::Cow;
 
@@ -62,8 +62,8 @@ fn push_other(text: &str, out: &mut String, marks: &mut String) {
     }
 }
 
-/// Whether words of `c` can be found without UAX #29, as sequences of letters, digits and underscores. This applies to
-/// ASCII, letters of European languages and common punctuation. NFKC does not change these letters.
+/// Whether words that contain `c` can be found without UAX #29, as sequences of letters, digits and underscores. This
+/// applies to ASCII, letters of European languages and common punctuation. NFKC does not change these letters.
 fn is_simple(c: char) -> bool {
     c.is_ascii()
         || matches!(c, '\u{410}'..='\u{44F}' | 'ё' | 'Ё' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{131}'
@@ -299,7 +299,7 @@ fn is_variant(c: char) -> bool {
     matches!(c, '\u{FE0E}' | '\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}')
 }
 
-/// Whether `c` is a character of Han, kana or Hangul; each such character is one word.
+/// Whether `c` is a character of Han, kana or Hangul. Each of these characters is one word.
 pub fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{1100}'..='\u{11FF}' | '\u{3005}'..='\u{3007}' | '\u{3040}'..='\u{30FF}' | '\u{3130}'..='\u{318F}'
         | '\u{31F0}'..='\u{31FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}'
@@ -368,8 +368,8 @@ mod tests {
         }
     }
 
-    /// Whether a word contains `n't` in its middle, or two apostrophes. The fast path ends the word there, UAX #29 does
-    /// not.
+    /// Whether a text has a word with two apostrophes, or with an apostrophe and a dot. The fast path and UAX #29 may
+    /// split these words differently.
     fn negates_inside(text: &str) -> bool {
         let negates_inside = |word: &str| {
             let apostrophes = word.matches(['\'', '’']).count();

@@ -34,7 +34,7 @@ impl Vocabulary {
         next
     }
 
-    /// The number of numbered terms.
+    /// How many terms have a number.
     pub fn len(&self) -> usize {
         self.terms.len()
     }

@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_contain_value_and_shrink_with_texts() {
+    fn intervals_contain_value_and_shrink_with_more_texts() {
         let (few, many) = (Sample::new("en", 40, 30), Sample::new("en", 4_000, 3_000));
         let of = |sample: &Sample| intervals(&sample.predictions(), &|_| None).unwrap().all.accuracy;
         let (few, many) = (of(&few), of(&many));

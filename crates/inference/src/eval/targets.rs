@@ -78,7 +78,7 @@ pub async fn report(
 struct Case<'a> {
     prediction: Prediction<'a>,
     label: Sentiment,
-    /// The clauses about the target; `None` if the text has only one clause or does not mention the target.
+    /// The parts of the text about the target; `None` if the label of the whole text applies.
     target: Option<Target>,
 }
 

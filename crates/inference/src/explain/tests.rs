@@ -29,7 +29,7 @@ async fn decisive_word_contributes_most() {
 }
 
 #[tokio::test]
-async fn explanation_covers_emotion_and_single_words() {
+async fn text_of_one_word_is_explained() {
     let engine = engine();
     let (analysis, explanation) = explain(&engine, "furious").await.unwrap();
     assert_eq!(analysis.emotion, Emotion::Anger);
@@ -42,7 +42,7 @@ async fn explanation_covers_emotion_and_single_words() {
 }
 
 #[test]
-fn explanation_of_long_text_is_bounded() {
+fn number_of_explained_parts_is_limited_at_any_length() {
     for chars in [0, 10, 1_000, 5_000, 100_000] {
         let parts = parts_for(chars);
         assert!((MIN_PARTS..=MAX_PARTS).contains(&parts), "{chars}: {parts}");

@@ -26,7 +26,7 @@ impl Head {
 }
 
 impl FusedEncoder {
-    /// Computes the outputs of a head for `count` texts, from the first token of each. The result is in `scratch.outputs`.
+    /// Computes the outputs of a head for `count` texts, from their first tokens. The result is in `scratch.outputs`.
     pub(super) fn head_outputs(&self, head: &Head, count: usize, scratch: &mut Scratch) {
         let first = &scratch.first.rows[..count * self.shape.dim];
         let hidden = resized(&mut scratch.hidden, count * head.hidden.groups() * LANES);

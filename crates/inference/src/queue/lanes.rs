@@ -76,8 +76,8 @@ impl State {
         }
     }
 
-    /// Takes the next task. Interactive work comes first, unless bulk work is waiting and has received less than its
-    /// share.
+    /// Takes the next task. Interactive work comes first, except while waiting bulk work has received less than its
+    /// share ([`BULK_SHARE`]).
     pub(super) fn take(&mut self, limits: Limits) -> Option<Task> {
         self.interactive.forget_cancelled();
         self.bulk.forget_cancelled();

@@ -174,7 +174,8 @@ impl Route {
         InferenceError::Unavailable(format!("{} for {}: {reason}", self.model(), self.languages().join(", ")))
     }
 
-    /// Starts to load the model, unless it is loaded, being loaded, or has just failed.
+    /// Starts to load the model. Does nothing if the model is loaded or being loaded, or if a load failed less than
+    /// [`RETRY`] ago.
     fn request(&self) {
         let now = self.0.clock.now();
         let starts = self.0.stage.send_if_modified(|stage| {

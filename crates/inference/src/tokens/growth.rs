@@ -15,8 +15,8 @@ const MAX_FACTOR: f64 = 64.0;
 const MAX_PREFIX: usize = 1_024;
 /// The maximum number of normalizers.
 const MAX_NORMALIZERS: usize = 64;
-/// The maximum length of a replacement in the usual tables of a precompiled normalizer, in bytes. Replacements of
-/// Unicode's NFKC have at most 33 bytes.
+/// A precompiled normalizer counts as one that lengthens texts if it has a replacement of more than this number of
+/// bytes. Replacements of Unicode's NFKC have at most 33 bytes.
 const USUAL_ENTRY: usize = 64;
 
 #[derive(Deserialize)]

@@ -131,8 +131,9 @@ impl<'t> Sentences<'t> {
         trimmed(text, start..end.max(mention.end.min(text.len())))
     }
 
-    /// Whether `mention` is in a sentence of hashtags, names with `@` and links, or in those after the last sentence. (A
-    /// dot before a lower-case letter, as in `. #acme`, does not end a sentence of UAX #29.)
+    /// Whether `mention` is in a sentence that consists only of tags (hashtags, names with `@` and links), or in the
+    /// tags after the last sentence. (By UAX #29, a dot before a lower-case letter, as in `. #acme`, does not end a
+    /// sentence.)
     pub(super) fn is_only_tags(&self, mention: &Range<usize>) -> bool {
         let tags = *self.tags.get_or_init(|| tags_after(self.text));
         mention.start >= tags || self.text[self.around(mention)].split_whitespace().all(is_tag)
@@ -160,8 +161,8 @@ fn sentences(text: &str) -> Vec<Range<usize>> {
     sentences
 }
 
-/// The position at which the hashtags, names with `@` and links after the last sentence begin, in bytes. The length of the
-/// text if there are none, or they continue a sentence.
+/// The position in bytes at which the tags (hashtags, names with `@` and links) after the last sentence begin. The
+/// length of the text if there are no tags, or they continue a sentence.
 fn tags_after(text: &str) -> usize {
     let mut before = text.trim_end();
     let mut start = text.len();
@@ -176,7 +177,8 @@ fn tags_after(text: &str) -> usize {
 }
 
 /// Whether a part of a text between spaces is a hashtag, a name with `@` or a link, or has no letters and digits. In
-/// scripts without spaces, a sentence can follow a tag directly: names are ASCII, and a hashtag contains no punctuation.
+/// scripts without spaces, a sentence can follow a tag directly. Therefore a name must be ASCII, and a hashtag must not
+/// contain punctuation other than `_`, `-` and `#`.
 fn is_tag(token: &str) -> bool {
     let is_link = token.starts_with("http://") || token.starts_with("https://");
     let token = token.trim_start_matches(['(', '[', '"', '“']);

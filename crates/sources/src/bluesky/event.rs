@@ -198,7 +198,7 @@ pub fn read(text: &str, filter: &Filter, now: Timestamp) -> Result<Frame, EventE
             let account = event.account.as_ref().ok_or_else(|| missing("account"))?;
             of_account(&event.did, account, filter)?
         }
-        // Handles can change, so posts are stored under the DID of the account, and events of handles are ignored.
+        // Posts are stored under the DID of the account, so events about changed handles are ignored.
         _ => None,
     };
     Ok(Frame { time_us: event.time_us, op })
@@ -233,8 +233,9 @@ fn of_commit(
     }
 }
 
-/// The operation for a change of an account. The posts of a deleted account are deleted. A suspended or deactivated
-/// account may return, but its posts must not be shown until then (<https://atproto.com/specs/account>).
+/// The operation for a change of an account. The posts of a deleted, suspended or deactivated account are deleted. A
+/// suspended or deactivated account may return, but its posts must not be shown until then
+/// (<https://atproto.com/specs/account>).
 fn of_account(did: &str, account: &Account<'_>, filter: &Filter) -> Result<Option<Op>, EventError> {
     let gone = matches!(account.status.as_deref(), Some("deleted" | "takendown" | "suspended" | "deactivated"));
     if account.active || !gone || !filter.takes_author(did) {

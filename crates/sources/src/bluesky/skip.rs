@@ -10,7 +10,7 @@ const STEP: Duration = Duration::from_secs(1);
 /// The maximum step.
 const MAX_STEP: Duration = Duration::from_secs(3_600);
 
-/// The position of the last unreadable frame. All openings of the source share it.
+/// The position of the last unreadable frame. It is kept when the source is opened again.
 #[derive(Default)]
 pub struct Skip(Mutex<Option<Place>>);
 

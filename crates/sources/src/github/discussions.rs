@@ -171,8 +171,8 @@ impl Shared {
                 batch.troubles.push(format!("{repository}: {trouble}"));
             }
         }
-        // Only the times of discussions count, because a reply may be newer than the last change that its discussion
-        // reports.
+        // `since` is computed only from the times of discussions, because a reply may be newer than the last change
+        // that its discussion reports.
         let tops = found.iter().flatten().filter(|entry| entry.found.reply_to.is_none());
         state.since = before.since.max(tops.map(|entry| entry.updated_at).max());
         let horizon = before.since.or(state.since).map(|since| since - SETTLED);

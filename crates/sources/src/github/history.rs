@@ -83,7 +83,7 @@ impl OlderItems {
         let url = match wanted.position {
             None => shared.first_page((repository, path), Order::Created, Some(wanted.since))?,
             Some(text) => Url::parse(text)
-                .map_err(|error| SourceError::Permanent(format!("position of {repository}/{path}: {error}")))?,
+                .map_err(|error| SourceError::Permanent(format!("stored URL of {repository}/{path}: {error}")))?,
         };
         let is_ours = |url: &Url| url.origin() == shared.options.base.origin();
         if !is_ours(&url) {

@@ -26,7 +26,7 @@ const MAX_SEARCH: usize = 2 * 1024 * 1024;
 const MAX_COMMAND: usize = 16 * 1024 * 1024;
 /// The maximum number of lists in a response. The commands of this source cause responses with one list.
 const MAX_LISTS: usize = 24;
-/// The number of first bytes that show the kind of a response.
+/// The number of bytes at the start of a response that show its kind.
 const HEAD: usize = 32;
 
 /// A connection, with or without TLS.
@@ -91,8 +91,8 @@ pub enum Excess {
     /// A literal is too large.
     #[error("the server announced {0} bytes where at most {MAX_LITERAL} were requested")]
     Literal(u64),
-    /// A literal is announced where this source expects none, or a response to `FETCH` ends before its list does. The
-    /// parser may divide such data into other responses than this layer, so the limits could not be applied to it.
+    /// A literal is announced where this source expects none, or a response to `FETCH` ends before its list does. In
+    /// this data the parser may see other response boundaries than this layer, so the limits could not be applied.
     #[error("the server sent a response with an unexpected literal or line break")]
     Structure,
     /// A response is too long.

@@ -1,5 +1,5 @@
-//! Encodes and decodes names of mailboxes. IMAP uses a modified UTF-7 (RFC 3501, section 5.1.3), which servers with RFC
-//! 9051 still accept for the names that they list.
+//! Encodes and decodes names of mailboxes in the modified UTF-7 of IMAP (RFC 3501, section 5.1.3). Servers that
+//! implement RFC 9051 still accept this encoding for the names that they list.
 
 use base64::Engine as _;
 use base64::alphabet::IMAP_MUTF7;

@@ -26,7 +26,7 @@ use sentistream_core::domain::Timestamp;
 
 use sign_in::{connect, sign_in};
 
-/// The maximum number of mails per list.
+/// The maximum number of mails that [`Session::list`] returns.
 pub const MAX_LISTED: usize = 500;
 /// The timeout of a command, as a multiple of the maximum wait for a response.
 const COMMAND: u32 = 4;
@@ -96,8 +96,10 @@ impl Session {
             let others = if matches!(error, Failure::Refused(_)) { self.mailboxes().await } else { Vec::new() };
             return Err(failure::mailbox(error, (name, &self.server), &others));
         }
-        let lacks =
-            || SourceError::Refused(format!("{} does not give mails permanent numbers (UIDVALIDITY)", self.server));
+        let lacks = || {
+            let reason = "has no permanent mail numbers (UIDVALIDITY), so new mails cannot be found";
+            SourceError::Refused(format!("{} {reason}", self.server))
+        };
         (self.validity, self.exists) = (validity.ok_or_else(lacks)?, exists);
         Ok(())
     }

@@ -8,8 +8,9 @@ const INTRODUCTION: usize = 3;
 /// The number of lines, including the line `From:`, that are checked to decide whether they are the header of a quoted
 /// mail.
 const HEADER: usize = 5;
-/// The labels of the first line of a quoted mail's header, and of the lines after it, in lower case.
+/// The labels of the first line of a quoted mail's header, in lower case.
 const FROM: [&str; 5] = ["from:", "von:", "de :", "de:", "da:"];
+/// The labels of the other lines of a quoted mail's header, in lower case.
 const OTHERS: [&str; 12] = [
     "sent:",
     "date:",

@@ -20,7 +20,7 @@ impl OlderItems {
         let url = match wanted.position {
             None => self.0.options.url.clone(),
             Some(text) => {
-                Url::parse(text).map_err(|error| SourceError::Permanent(format!("position of a page: {error}")))?
+                Url::parse(text).map_err(|error| SourceError::Permanent(format!("stored URL of a page: {error}")))?
             }
         };
         let answer = self.0.request(&url, HeaderMap::new()).await?;

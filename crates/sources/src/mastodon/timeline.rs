@@ -13,11 +13,11 @@ use super::MastodonOptions;
 
 /// The number of posts per page, which is the maximum that servers return.
 pub const PAGE: usize = 40;
-/// The number of posts that are remembered, so that a rewind does not return them again.
+/// The number of posts that are remembered, so that [`Rewinds`] do not return them again.
 const MAX_RECENT: usize = 20_000;
 /// The maximum number of pages of one rewind. Rewinds overlap, so several rewinds cover a busy timeline.
 const MAX_REWIND_PAGES: u32 = 20;
-/// The number of rewinds that start within the span of one rewind.
+/// The number of rewinds that start within the time that one rewind covers.
 const REWINDS: u32 = 5;
 /// The number of low bits of an id that do not belong to its time in milliseconds.
 const SEQUENCE_BITS: u32 = 16;

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use encoding_rs::{Encoding, UTF_8};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
-/// The number of bytes of a document in which an encoding declaration is searched.
+/// The number of bytes at the start of a document that are searched for the declaration of an encoding.
 const PROLOG: usize = 256;
 
-/// Converts the document to UTF-8 if the header specifies another encoding and the document specifies none. A
-/// byte-order mark and a declaration in the document take precedence, because many servers send a wrong header.
+/// Converts the document to UTF-8 if the header specifies another encoding. A document that is valid UTF-8, has a
+/// byte-order mark, or declares an encoding is not converted, because many servers send a wrong header.
 pub fn decoded<'a>(document: &'a [u8], headers: &HeaderMap) -> Cow<'a, [u8]> {
     let prolog = &document[..document.len().min(PROLOG)];
     let declares = prolog.windows(b"encoding".len()).any(|window| window.eq_ignore_ascii_case(b"encoding"));

@@ -149,7 +149,7 @@ impl Pages {
         Some(Self { forum, list })
     }
 
-    /// The pages for the position `url`; `None` when [`Self::url`] cannot have produced `url`.
+    /// The pages for the position `url` in a history; `None` if `url` does not have the form of [`Self::url`].
     pub fn at(url: &Url) -> Option<Self> {
         let list = List::of_fragment(url.fragment()?)?;
         let folder = match list {

@@ -38,7 +38,7 @@ pub struct Parsed {
 /// An entry of a feed.
 #[derive(Debug)]
 pub struct Entry {
-    /// A hash of the entry's identity.
+    /// A hash of the entry's identity, which is its id, or else its link, its title or its text.
     pub key: u64,
     /// The post that the entry describes.
     pub found: Found,

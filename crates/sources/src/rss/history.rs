@@ -31,7 +31,7 @@ struct JsonFeed {
 impl OlderEntries {
     async fn read(&self, wanted: Wanted<'_>) -> Result<Page, SourceError> {
         let feed = &self.shared.options.feeds[wanted.place];
-        let wrong = |error| SourceError::Permanent(format!("position of {}: {error}", shown(feed)));
+        let wrong = |error| SourceError::Permanent(format!("stored URL of a page of {}: {error}", shown(feed)));
         let url = wanted.position.map_or_else(|| Ok(feed.clone()), Url::parse).map_err(wrong)?;
         if let Some(pages) = discourse::Pages::at(&url) {
             let page = discourse::request_url(&url, feed);

@@ -48,11 +48,13 @@ pub struct Text {
     pub is_reply: bool,
 }
 
+/// The languages of posts that are not in English.
 const LANGUAGES: [&str; 6] = ["es", "de", "fr", "pt", "ja", "it"];
-/// Shares of the posts in a social writing style, in percent: posts in another language, replies, and posts about
-/// everyday life.
+/// The percentage of short posts, forum posts and comments that are not in English.
 const FOREIGN: u32 = 5;
+/// The percentage of the remaining short posts, forum posts and comments that are replies.
 const REPLIES: u32 = 11;
+/// The percentage of the remaining short posts and forum posts that are about everyday life.
 const LIFE: u32 = 18;
 
 /// One rule per emotion.

@@ -54,7 +54,7 @@ pub enum SecretError {
         least: usize,
     },
     /// The secret is not base64, which [`Scheme::Standard`] requires.
-    #[error("must be base64, usually after \"whsec_\"")]
+    #[error("must be base64, with or without the prefix \"whsec_\"")]
     NotBase64,
 }
 

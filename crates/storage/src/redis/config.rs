@@ -67,8 +67,8 @@ impl Settings {
         SubscriberClient::new(config, Some(performance), Some(self.connection()), None)
     }
 
-    /// The driver's timeout is slightly shorter than the caller's, so that it drops commands that it has
-    /// not sent yet.
+    /// The driver's timeout is slightly shorter than the caller's. When a caller gives up, the driver has therefore
+    /// already dropped the command if it was not sent yet.
     fn performance(&self) -> PerformanceConfig {
         PerformanceConfig { default_command_timeout: self.timeout.mul_f32(0.95), ..PerformanceConfig::default() }
     }

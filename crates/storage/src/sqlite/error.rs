@@ -17,7 +17,7 @@ pub enum SqliteError {
     /// A statement failed; its write was rolled back.
     #[error("the database rejected a statement: {0}")]
     Query(#[from] diesel::result::Error),
-    /// The common commit failed; the write was rolled back.
+    /// The commit of the group of writes failed; the write was rolled back.
     #[error("the database could not commit: {0}")]
     Commit(#[from] CommitError),
     /// No read connection became free in time or could be opened, a query took too long, or the writer has ended.
@@ -45,7 +45,7 @@ pub enum OpenError {
     Pool(#[from] deadpool::managed::BuildError),
 }
 
-/// Why a common commit failed.
+/// Why the commit of a group of writes failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CommitError {
     /// The transaction ended without running the write.

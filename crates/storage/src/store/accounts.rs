@@ -170,7 +170,7 @@ impl Store {
         })
     }
 
-    /// Changes a user. A change of the role ends the user's sessions, and so does disabling the user.
+    /// Changes a user. Changing the role or disabling the user ends the user's sessions.
     ///
     /// # Errors
     /// When the database fails.

@@ -11,7 +11,7 @@ use super::{Store, StoreError};
 use sentistream_core::domain::Timestamp;
 use sentistream_core::domain::made_up::is_made_up;
 
-/// The number of row ids of posts that one step searches for generated posts.
+/// The maximum number of stored posts that one step checks for generated posts.
 const IDS: i64 = 2_000;
 /// The maximum number of rows with zero counts that one call removes.
 const ROWS: i64 = 5_000;
@@ -49,7 +49,7 @@ impl DemoState {
 /// A demonstration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Demonstration {
-    /// The id of the run, which the ids of its posts contain.
+    /// The id of the run. It is a part of the ids of the generated posts.
     pub run: String,
     /// When the demonstration started. Its generated history ends at this time.
     pub began_at: Timestamp,
@@ -226,8 +226,8 @@ impl Store {
     }
 
     /// Removes the rules of a demonstration with their alerts, series and transitions, and all other alerts that cite
-    /// only generated posts. Must be called before the generated posts are removed, because their citations are removed
-    /// with them.
+    /// only generated posts. Must be called before the generated posts are removed, because the removal of a post also
+    /// removes its citations.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
@@ -268,7 +268,7 @@ impl Store {
         })
     }
 
-    /// Stops tracking the topics with these ids, and removes their rows.
+    /// Stops tracking the topics with these ids, and removes the rows of the topics.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit. Topics that were already dropped

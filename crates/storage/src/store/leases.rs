@@ -14,12 +14,12 @@ use super::schema::source_cursors;
 use super::sql::{At, sql};
 use super::{Lease, Store, StoreError};
 
-/// A lease that expires further in the future than this, and than four times its time to live, was acquired while the
-/// clock was ahead. Instances of other versions may use another time to live.
+/// A lease is valid for at most this time, or for four times its time to live if that is longer, because instances of
+/// other versions may use another time to live. A lease that expires later was acquired while the clock was ahead.
 const LONGEST: Duration = Duration::from_secs(300);
 
 /// Whether the holder in `$lease` still holds the lease. An expired lease is held until another instance takes it over.
-/// The first statement of a transaction should be this one: it locks the lease, so that no other instance can take the
+/// This should be the first statement of a transaction. It locks the lease, so that no other instance can take the
 /// lease over before the commit.
 macro_rules! is_held {
     ($run:ident, $c:ident, $lease:expr) => {{

@@ -23,8 +23,8 @@ macro_rules! repeat {
 
 impl Store {
     /// Removes expired posts, tombstones, counts, resolved alerts and transitions, and the rows of dropped topics. On
-    /// Postgres, only posts whose stream entries are older than `needed` are removed; `None`: no posts. Ends early,
-    /// between two small transactions, when `stop` is cancelled.
+    /// Postgres, only posts whose stream entries are older than `needed` are removed, and no posts if it is `None`.
+    /// Ends early, between two small transactions, when `stop` is cancelled.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -178,8 +178,8 @@ impl Store {
     }
 
     /// Removes the ids of settled entries that are older than `needed`, and for deletions of authors also the list of
-    /// the removed posts. The ids of entries of a lost stream are kept equally long: such entries cannot be delivered
-    /// again, but a worker may still process them. Ends early, between two small transactions, when `stop` is
+    /// the removed posts. The ids of entries of a lost stream are removed at the same age: these entries cannot be
+    /// delivered again, but a worker may still process them. Ends early, between two small transactions, when `stop` is
     /// cancelled.
     ///
     /// # Errors

@@ -316,7 +316,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_cover_range_exactly_and_count_only_edges(
+        fn rollups_cover_a_range_except_for_its_edges(
             start in -SPAN..SPAN, length in 0..SPAN, seconds in -SPAN..SPAN, minutes in -SPAN..SPAN,
         ) {
             let range = TimeRange::new(at(start), at(start + length)).unwrap();

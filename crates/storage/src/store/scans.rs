@@ -18,7 +18,7 @@ const SHORT: i64 = 1_000;
 pub struct Scans(Arc<Semaphore>);
 
 impl Scans {
-    /// Permits for the embedded database, which uses the cores of this process.
+    /// Permits for the embedded database: half of the cores, and at least two, because its queries run in this process.
     pub fn on_cores() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self::of((cores / 2).max(2))

@@ -2,10 +2,10 @@
 //!
 //! Both databases store the [`grams`] of each post in the same transaction as the post: SQLite in a full-text table,
 //! Postgres in a `tsvector` with a GIN index. Neither needs an extension or depends on the locale of the database. A
-//! post that contains a word has all grams of the word. A post with all grams of a word contains the word only for some
-//! words ([`query`]); for other words, the texts of the found posts must be searched. Posts that were stored by a
-//! release without the index, or with fewer grams, are added to the index in steps. Until then, searches for words read
-//! the texts of the posts.
+//! post that contains a word has all grams of the word. For some words ([`query`]), a post with all grams of the word
+//! certainly contains the word. For other words, the texts of the found posts must be searched. Posts that were stored
+//! by a release without the index, or with fewer grams, are added to the index in steps. Until then, searches for words
+//! read the texts of the posts.
 
 mod find;
 pub(super) mod grams;
@@ -29,8 +29,8 @@ use query::{Coverage, Dialect};
 /// The maximum number of posts that a transaction adds to the index.
 const STEP: i64 = 500;
 
-/// Whether it is known that the index contains the pieces of words of all posts, and all grams of all posts. The values
-/// change only from `false` to `true`.
+/// What is known about the index: whether it contains the pieces of words of all posts (`pieces`), and whether it
+/// contains all grams of all posts (`all`). Both values change only from `false` to `true`.
 #[derive(Debug, Default)]
 pub(super) struct Indexed {
     pieces: AtomicBool,

@@ -28,9 +28,9 @@ pub struct SecurityEvent {
     /// The IP address of the client; null for a command, and if the address is not known.
     #[schema(example = "192.0.2.7")]
     pub address: Option<String>,
-    /// `allowed` for a change or a sign-in, `denied` for a request without valid credentials or without the scope, or
-    /// from a page of another site, `unknown` for a change whose request failed in the server or ended without a
-    /// response, so that the change may have happened.
+    /// `allowed`: the change was made, or the sign-in succeeded. `denied`: the request had no valid credentials or not
+    /// the required scope, or came from a page of another site. `unknown`: the request for a change failed in the
+    /// server or ended without a response, so the change may have been made.
     pub outcome: String,
     /// The method and the route, or the command.
     #[schema(example = "DELETE /api/posts/{post_id}")]

@@ -217,8 +217,8 @@ pub enum Change {
         /// The analysis of its text. `None`: the post is unscored.
         analysis: Option<Analysis>,
     },
-    /// Store a later version of a post, unless the stored version is at least as late, or the post was deleted, or it
-    /// is not stored and older than the retention of posts.
+    /// Store a later version of a post. Nothing is stored if the stored version is at least as late, if the post was
+    /// deleted, or if the post is not stored and is older than the retention of posts.
     Replace {
         /// The complete later version.
         post: Post,

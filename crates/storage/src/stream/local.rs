@@ -282,7 +282,7 @@ impl LocalStream {
             .map(drop)
     }
 
-    /// Makes this process the consumer on the first call.
+    /// Makes this process the consumer on the first call. Returns the highest entry that was claimed.
     async fn consume(&self, cursor: &mut Option<u64>) -> Result<u64, StreamError> {
         if let Some(cursor) = *cursor {
             return Ok(cursor);
@@ -344,7 +344,7 @@ fn first_repeated(chosen: &[Rescued], rows: &[Row]) -> Option<usize> {
     })
 }
 
-/// Frees the selected entries when this value is dropped, unless the entries were delivered.
+/// Frees the selected entries if this value is dropped before the entries are delivered.
 struct HandOver<'a> {
     stream: &'a LocalStream,
     consumer: &'a Consumer,

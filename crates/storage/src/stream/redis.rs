@@ -3,10 +3,10 @@
 //! Atomic operations are Lua scripts; the others are plain commands. Redis may lose the stream, its group or its
 //! counters at any time (`FLUSHALL`, a deletion, a failover): a call that finds one of them missing creates it and
 //! continues. If only the group is lost, the epoch stays the same: the group reads the entries again, and the store
-//! recognises settled entries by their ids. A missing stream, or a stream with fewer added entries than were seen
-//! before, starts a new epoch. Other programs may append entries, and may delete or trim settled entries. If another
-//! program deletes a claimed entry, the entry no longer counts as appended. If it deletes an unread entry, the outcomes
-//! no longer add up to the number of appended entries.
+//! recognises settled entries by their ids. A missing stream, missing counters, or a stream with fewer added entries
+//! than were seen before start a new epoch with new counts. Other programs may append entries, and may delete or trim
+//! settled entries. If another program deletes a claimed entry, the entry no longer counts as appended. If another
+//! program deletes an unread entry, the outcomes no longer add up to the number of appended entries.
 //!
 //! In a Redis Cluster the stream and the dead letter must share a hash tag, for example
 //! `{posts}social_posts_stream` and `{posts}social_posts_dead_letter`.
@@ -86,7 +86,8 @@ impl Keys {
     }
 }
 
-/// The first part of a key that is in the same hash slot as `name`: the hash tag of `name`, or the whole name as a tag.
+/// The first part of a key that is in the same hash slot as `name`: `name` itself if it contains a hash tag, otherwise
+/// `name` as a hash tag.
 fn beside(name: &str) -> String {
     let tagged = name.split_once('{').is_some_and(|(_, rest)| rest.find('}').is_some_and(|end| end > 0));
     if tagged { name.to_owned() } else { format!("{{{name}}}") }
@@ -96,7 +97,7 @@ fn beside(name: &str) -> String {
 #[derive(Clone)]
 struct KnownEpoch {
     epoch: Arc<str>,
-    /// The number of added entries that this process last read from Redis.
+    /// The highest number of added entries that this process has read from Redis.
     added: u64,
 }
 

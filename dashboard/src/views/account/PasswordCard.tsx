@@ -9,7 +9,7 @@ import { NewPassword } from "@/ui/NewPassword";
 import { PasswordInput } from "@/ui/PasswordInput";
 import { useSave } from "@/ui/useSave";
 
-/** Changes the password of the current user, which ends all other sessions. */
+/** Changes the password of the current user. All other sessions of this user end. */
 export function PasswordCard({ user }: { user: SessionUser }) {
   const [current, setCurrent] = useState("");
   const [next, setNext] = useState("");

@@ -11,7 +11,7 @@ interface NameFieldProps {
   error: string | undefined;
 }
 
-/** A name that cannot be changed later. */
+/** A field for the name of an item, which cannot be changed after the item was created. */
 export function NameField({ value, example, kept, onChange, error }: NameFieldProps) {
   return (
     <Field

@@ -23,12 +23,12 @@ export function ruleTitle(name: string): string {
   return OWN[name]?.title ?? name;
 }
 
-/** The kind of the alert's rule. */
+/** The kind of the alert's rule, from the label `kind` or from the name of a default rule. */
 export function kindOf({ alert_type, labels }: Alert): RuleKind | undefined {
   return KINDS.find((kind) => kind === labels?.kind) ?? OWN[alert_type]?.kind;
 }
 
-/** The name of a scope. */
+/** The name in a scope: "source:rss" → "rss", "all" → "all sources". */
 export function scopeName(scope: string): string {
   const [what, ...name] = scope.split(":");
   const value = name.join(":");
@@ -42,7 +42,7 @@ export function inScope(scope: string): string {
   return `${prepositions[scope.split(":")[0] ?? ""] ?? "in"} ${scopeName(scope)}`;
 }
 
-/** Formats a value of a rule of this kind. */
+/** Formats a value in the unit of the kind of rule. */
 export function valueText(kind: RuleKind | undefined, value: number): string {
   switch (kind) {
     case "share":
@@ -66,7 +66,7 @@ export function thresholdText(kind: RuleKind | undefined, threshold: number): st
   return kind === "shift" ? `${decimal(threshold * 100)} pp` : valueText(kind, threshold);
 }
 
-/** Formats a value for an axis. */
+/** Formats a value for the short labels of an axis. */
 export function axisText(kind: RuleKind, value: number): string {
   if (kind === "share") return `${decimal(value * 100)}%`;
   if (kind === "shift") return `${value > 0 ? "+" : ""}${decimal(value * 100)} pp`;
@@ -83,7 +83,7 @@ export function measured(alert: Alert, value = alert.actual_value): string {
   return `${valueText(kind, value)}, limit ${limit}`;
 }
 
-/** The search for an alert's posts: the server's link, or the posts of its window. */
+/** The search for an alert's posts: the server's link, or the negative posts of the alert's window and scope. */
 export function evidence({ details, scope, window_start, window_end }: Alert): Search {
   const { link } = details;
   if (typeof link === "string") return parseSearch(readQuery(link.slice(link.indexOf("?") + 1)));

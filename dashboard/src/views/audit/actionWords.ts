@@ -24,7 +24,7 @@ const OBJECTS: readonly (readonly [prefix: string, one: string])[] = [
   ["/api/dead-letters", "dead letter"],
 ];
 
-/** Actions that are not about an object. */
+/** The texts of actions that are not about an object. */
 const EXACT: Readonly<Record<string, string>> = {
   "POST /api/session": "Signed in",
   "POST /api/sign-in": "Signed in with a link",
@@ -37,7 +37,7 @@ const EXACT: Readonly<Record<string, string>> = {
   "POST /api/users/{id}/invitation": "Created an invitation link for user",
 };
 
-/** Routes whose last segment is a verb. */
+/** The words for the verbs at the end of routes. */
 const VERBS: Readonly<Record<string, string>> = {
   pause: "Paused",
   resume: "Resumed",
@@ -69,7 +69,7 @@ export function actionWords(action: string): string {
   return `${verb} ${object[1]}${isList ? "s" : ""}`;
 }
 
-/** The id or the name of the object in a path: "/api/posts/a%2Fb" → "a/b". Collections have none. */
+/** The id or the name of the object in a path: "/api/posts/a%2Fb" → "a/b". `undefined` for a collection. */
 export function targetName(action: string, target: string): string | undefined {
   const segments = action.split(" ")[1]?.split("/") ?? [];
   const at = segments.findIndex((segment) => segment.startsWith("{"));

@@ -116,7 +116,7 @@ function laterSearch(search: Search, { start, end }: { start: number; end: numbe
   });
 }
 
-/** The stroke of a period in the chart. */
+/** A sample of the line that shows a period in the chart. */
 function Stroke({ dashed = false }: { dashed?: boolean }) {
   return (
     <svg width="24" height="8" aria-hidden="true">

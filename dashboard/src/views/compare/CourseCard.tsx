@@ -107,7 +107,7 @@ function useBuckets({ start, end }: Periods["later"], period: Period, search: Se
   });
 }
 
-/** The value of a bucket. Shares are `null` without posts, which draws a gap. */
+/** The value of a bucket. If no post has a sentiment, shares and net sentiment are `null`, and the line has a gap. */
 function pointOf(bucket: Bucket, measure: Measure): { time: number; value: number | null } {
   const time = Date.parse(bucket.timestamp);
   if (measure === "posts") return { time, value: allOf(bucket) };

@@ -3,7 +3,7 @@ import { type CourseProps, spotText } from "@/charts/course";
 import { TimeTable } from "@/charts/TimeTable";
 import { bucketLength } from "@/lib/range";
 
-/** Both series as a table. */
+/** Both periods as a table. */
 export function CourseTable({ later, earlier, period, unit }: CourseProps) {
   return (
     <TimeTable

@@ -13,7 +13,7 @@ async function row(key: string): Promise<HTMLElement> {
 }
 
 describe("configuration", () => {
-  it("values show their origin and those of a file have no form", async () => {
+  it("setting from a file shows its origin and no form", async () => {
     open("/settings/configuration");
     const pinned = await row("cache.ttl");
     expect(pinned.textContent).toContain("Set in sentistream.toml:2");

@@ -1,6 +1,6 @@
 import type { Setting, SettingKind, SettingLayer, SettingSection, SettingValue } from "@/api/settings";
 
-/** A value as text: `""` is "not set", `true` is "on", `null` is the value of the configuration. */
+/** A value as text: `""` is "not set", `true` is "on", `null` (no stored value) is "the configuration". */
 export function valueText(value: SettingValue): string {
   if (value === null || value === undefined) return "the configuration";
   if (value === "") return "not set";
@@ -42,7 +42,7 @@ export function originText({ layer, name }: Setting["origin"]): string {
 
 export type Which = "all" | "changed" | "editable";
 
-/** The settings that match, by section, in the order of the reference. */
+/** The settings that match, grouped by section, in the order in which the server lists them. */
 export function grouped(
   list: { settings: readonly Setting[]; sections: readonly SettingSection[] },
   filter: { words: string; which: Which },

@@ -77,7 +77,8 @@ function HeatTable({ hours, search }: { hours: readonly HeatHour[]; search: Sear
         </table>
       </section>
       <p className="mt-2 text-xs text-quiet">
-        Share of each hour's posts in percent. Darker: closer to the emotion's maximum. Hours in {zone()}.
+        Hours in {zone()}. Share of each hour's posts in percent. Stronger colour: closer to the emotion's
+        maximum.
       </p>
     </>
   );

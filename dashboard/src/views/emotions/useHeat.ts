@@ -27,7 +27,7 @@ export function useHeat(search: Search) {
   };
 }
 
-/** The hours that the card shows, if they are not those of the chosen period. */
+/** The range that the card shows, if it differs from the chosen period. */
 function noteOf({ start, end }: TimeWindow, now: number): string | undefined {
   const until = exact(Math.min(end, now));
   if (end - start < DAY) return `24 hours until ${until}`;

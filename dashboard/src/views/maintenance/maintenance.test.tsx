@@ -31,7 +31,7 @@ describe("maintenance", () => {
     expect(screen.getByRole<HTMLButtonElement>("button", { name: "Backing up" }).disabled).toBe(true);
   });
 
-  it("failed deletion of old backups is no failed backup", async () => {
+  it("undeleted old backups are not reported as a failed backup", async () => {
     const reason = "the backup is complete, but old ones remain: permission denied";
     state.world.settings.backups = {
       ...state.world.settings.backups,

@@ -54,7 +54,7 @@ function SourceRow({ share, search }: { share: SourceShare; search: Search }) {
           </span>
           <span
             className="tabular w-12 text-right"
-            title={search.sentiment ? "Share of its posts" : "Net sentiment"}
+            title={search.sentiment ? "Share of the source's posts" : "Net sentiment"}
           >
             {mood}
           </span>

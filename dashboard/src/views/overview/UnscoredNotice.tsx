@@ -7,7 +7,7 @@ import { Button } from "@/ui/Button";
 import { Modal } from "@/ui/Drawer";
 import { Command } from "@/ui/states";
 
-/** The notice is shown if at least this share of the posts of 24 hours, in percent, has no sentiment. */
+/** The minimum share of posts without a sentiment in the last 24 hours, in percent, for which the notice is shown. */
 const WORTH_SAYING = 1;
 /** A model for short posts in many languages. */
 const MODEL = "cardiffnlp/twitter-xlm-roberta-base-sentiment";
@@ -32,7 +32,7 @@ export function UnscoredNotice() {
         {percent(unscored.percentage)} of the posts of the last 24 hours have no sentiment:{" "}
         {missing.length > 0
           ? `the model does not know ${languageNames(missing)}.`
-          : `they wait for the model for ${languageNames(unscored.languages)}.`}
+          : `the model for ${languageNames(unscored.languages)} has not analysed them yet.`}
       </p>
       {missing.length > 0 && (
         <>

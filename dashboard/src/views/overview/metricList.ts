@@ -13,7 +13,7 @@ export interface Metric {
   exact: string;
   change: Change | null;
   spark: (number | null)[];
-  /** The minimum extent of the sparkline's value axis. Counts start at zero instead. */
+  /** The minimum length of the sparkline's value axis, in the unit of the values. If unset, the axis includes zero. */
   sparkSpan?: number;
   /** The search for the posts behind the figure. */
   search: Search;
@@ -34,7 +34,7 @@ interface MetricOptions {
 /** The key figures of a comparison. */
 export function metricList(
   { now, before, points }: Comparison,
-  /** The comparison of the chosen sentiment only, for its confidence. */
+  /** The comparison of the posts with the chosen sentiment, which has the confidence of these posts. */
   chosen: Comparison,
   { search, significance }: MetricOptions,
 ): Metric[] {

@@ -5,7 +5,7 @@ import { floor, type TimeWindow } from "@/lib/range";
 import type { Search } from "@/lib/search";
 import { alertTitle, inScope } from "../alerts/words";
 
-/** The buckets in which alerts fired, limited to alerts that concern the filter. */
+/** The buckets in which alerts fired. Only alerts whose scope matches the filter are included. */
 export function useAlertMarks(window: TimeWindow, search: Search): AlertMark[] {
   const query = useAlertsQuery({
     limit: 100,
@@ -26,7 +26,7 @@ export function useAlertMarks(window: TimeWindow, search: Search): AlertMark[] {
   }));
 }
 
-/** Whether an alert of a scope concerns the posts of a search. */
+/** Whether the scope of an alert matches the filters of a search. */
 export function concerns(scope: string, { topic, source, author, q }: Search): boolean {
   if (topic) return scope === `topic:${topic}`;
   if (author) return scope === `author:${author}`;

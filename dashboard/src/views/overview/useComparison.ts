@@ -17,7 +17,7 @@ export interface ComparisonState {
   retry: () => void;
 }
 
-/** The window that a search shows. It moves with the clock. */
+/** The time window of a search, updated every minute, because the window of a live range ends at the current time. */
 export function useWindow(search: Search, fallback: RangeKey = DEFAULT_RANGE): TimeWindow {
   const now = useNow(MINUTE);
   const { range = fallback, from, to } = search;
@@ -46,7 +46,10 @@ export function useComparison(search: Search): ComparisonState {
   };
 }
 
-/** The response with later live posts. If `complete` is false, none are added, because the feed lacks some of them. */
+/**
+ * The response plus the live posts that the server stored later. If `complete` is false, no live posts are added,
+ * because a feed that is filtered by sentiment lacks the posts with other sentiments.
+ */
 function useCompared(
   data: Snapshot<Aggregate> | undefined,
   window: TimeWindow,

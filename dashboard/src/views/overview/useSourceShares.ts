@@ -11,7 +11,7 @@ const MOST_SOURCES = 8;
 
 export interface SourceShare {
   source: string;
-  /** The number of posts. If a sentiment is chosen, only its posts count. */
+  /** The number of posts, or of posts with the chosen sentiment. */
   posts: number;
   shares: Record<Sentiment, number | null>;
   /** Net sentiment, or the share of the chosen sentiment. */
@@ -26,7 +26,7 @@ export interface SourceShares {
   error: unknown;
 }
 
-/** The counts of the largest sources in the window. */
+/** The counts of the window for the sources that have the most posts in total. */
 export function useSourceShares(window: TimeWindow, search: Search): SourceShares {
   const query = useSourcesQuery();
   const sources = query.data;

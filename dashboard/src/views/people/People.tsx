@@ -22,7 +22,7 @@ import { UserRow } from "./UserRow";
 /** The content of the drawer: an invitation, the form of a person, or a new link for a person. */
 type Panel = { kind: "invite" } | { kind: "edit"; user: User } | { kind: "link"; user: User } | null;
 
-const TITLES = { invite: "Invite a person", edit: "Edit person", link: "New link" } as const;
+const TITLES = { invite: "Invite a person", edit: "Edit person", link: "New password link" } as const;
 
 /** The people with an account: roles, invitations and sessions. */
 export function People() {

@@ -46,9 +46,9 @@ export function UserRow({ user, isOwn, now, onEdit, onLink }: UserRowProps) {
           Edit
         </Button>
         {!user.provider && !isOwn && (
-          <Button aria-label={`New link for ${user.name}`} onClick={onLink}>
+          <Button aria-label={`New password link for ${user.name}`} onClick={onLink}>
             <Link2 size={14} aria-hidden="true" />
-            New link
+            New password link
           </Button>
         )}
         {!isOwn && (

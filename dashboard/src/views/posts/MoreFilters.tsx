@@ -45,7 +45,7 @@ function AuthorFilter({ author, onRemove }: { author: string; onRemove: () => vo
   return <Removable what="author" value={useAuthorName(author)} onRemove={onRemove} />;
 }
 
-/** A filter that this view cannot set, for example an author. A click removes it. */
+/** A filter that this view cannot set, for example an author. A click removes the filter. */
 function Removable({ what, value, onRemove }: { what: string; value: string; onRemove: () => void }) {
   return (
     <Button onClick={onRemove} aria-label={`Remove the ${what} filter ${value}`}>

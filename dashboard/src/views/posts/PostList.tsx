@@ -18,7 +18,7 @@ interface PostListProps {
 /** The next page is loaded when fewer rows than this number remain below the visible ones. */
 const AHEAD = 20;
 
-/** The list of posts. More are loaded on scroll. */
+/** The list of posts. More posts are loaded on scroll. */
 export function PostList({ posts, hasMore, loadingMore, error, loadMore }: PostListProps) {
   const [scroller, setScroller] = useState<HTMLElement | null>(null);
   const now = useNow(10_000);

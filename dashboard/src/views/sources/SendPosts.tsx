@@ -40,7 +40,8 @@ export function SendPosts() {
           <dd>
             <p className="mt-1 mb-2 text-quiet">
               CSV, NDJSON, a JSON array or a spreadsheet with the columns post_id, source and content. Map
-              other names, for example with <code>--map content=text</code>. The server can keep running.
+              other column names, for example with <code>--map content=text</code>. The server can run during
+              the import.
             </p>
             <Command>sentistream import posts.csv</Command>
           </dd>

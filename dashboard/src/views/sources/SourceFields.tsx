@@ -111,7 +111,9 @@ function SourceInput({ field, value, isSaved, error, onChange }: SourceInputProp
     <Field
       label={field.title}
       hint={
-        isSaved ? `A value is saved. Enter it again to replace it or to use another server. ${hint}` : hint
+        isSaved
+          ? `A value is saved. Leave empty to keep it. Enter it again if you change the server. ${hint}`
+          : hint
       }
       error={error}
     >

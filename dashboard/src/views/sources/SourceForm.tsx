@@ -26,7 +26,7 @@ interface SourceFormProps {
   onDone: () => void;
 }
 
-/** Adds or changes a source: from an address or a kind, with a test before it is saved. */
+/** The form of a source. A new source is chosen by its address or its kind. A test reads posts and saves nothing. */
 export function SourceForm({ kinds, before, onDone }: SourceFormProps) {
   const [kindName, setKindName] = useState(before?.kind ?? kinds[0]?.kind ?? "");
   const kind = kinds.find((one) => one.kind === kindName);

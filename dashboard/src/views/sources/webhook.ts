@@ -2,7 +2,7 @@
 
 /** The body of a request with the default settings. */
 export const SAMPLE = '{"text": "I love it", "author": "ada"}';
-/** The longest sample that an example repeats. */
+/** The maximum length of a sample, in characters, that an example repeats. */
 const MAX_EXAMPLE = 400;
 
 export interface Example {
@@ -53,7 +53,7 @@ export function exampleOf({ address, signature, header, sample }: Example): stri
   }
 }
 
-/** A sample as one line that a shell can quote. Other samples are replaced by the default sample. */
+/** The sample as one line of JSON. `SAMPLE` replaces text that is not JSON, is too long or has a single quote. */
 function oneLine(sample: string): string {
   try {
     const line = JSON.stringify(JSON.parse(sample));

@@ -3,10 +3,10 @@ import { CircleAlert, CircleCheck } from "lucide-react";
 interface HealthProps {
   name: string;
   healthy: boolean;
-  /** A short status. */
+  /** A short status, such as "connected". */
   state: string;
   kind?: string;
-  /** The error. */
+  /** The error of an unhealthy component. */
   detail?: string | null | undefined;
 }
 

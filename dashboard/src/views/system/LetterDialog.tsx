@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { getDeadLetter } from "@/api/endpoints";
 import { keys } from "@/api/keys";
-import { exact } from "@/lib/format";
+import { exact, plural } from "@/lib/format";
 import { Drawer } from "@/ui/Drawer";
 import { ErrorState, SkeletonRows } from "@/ui/states";
 import { Fact, Facts } from "./Facts";
@@ -29,7 +29,7 @@ function Letter({ id }: { id: string }) {
       <Facts>
         <Fact name="Error">{letter.error}</Fact>
         <Fact name="Reason">{letter.reason}</Fact>
-        <Fact name="Tried">{letter.deliveries} times</Fact>
+        <Fact name="Tried">{plural(letter.deliveries, "time")}</Fact>
         <Fact name="Failed">{exact(letter.failed_at)}</Fact>
         <Fact name="Entry">{letter.origin_id}</Fact>
       </Facts>

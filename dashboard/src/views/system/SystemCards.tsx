@@ -192,7 +192,7 @@ function Process({
   );
 }
 
-/** A worker with claimed posts that is idle for longer may have stopped. Other workers then claim its posts. */
+/** A worker with claimed posts that is idle for longer than this may have stopped. Others then claim its posts. */
 const SILENT_SECONDS = 60;
 
 function Consumers({ consumers }: { consumers: System["consumers"] }) {

@@ -57,7 +57,7 @@ export function TokenForm({ grantable, onDone }: TokenFormProps) {
     <form onSubmit={save.submit} className="flex flex-col gap-4">
       <Field
         label="Name"
-        hint="The program that uses it, for example grafana"
+        hint="The program that uses the token, for example grafana"
         error={fieldError(save.error, "name")}
       >
         {(ids) => (

@@ -1,6 +1,5 @@
 //! Silences in Alertmanager's format.
 
-use actix_web::http::StatusCode;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -170,7 +169,7 @@ pub async fn save(
     checked(errors)?;
     let before = match replaced {
         None => None,
-        Some(id) => Some(find(&state, &request, id).await?),
+        Some(id) => Some(find(&state, id).await?),
     };
     let draft = |silence: &Silence| Draft::of(silence, Secrets::default());
     let action = match before {
@@ -219,15 +218,15 @@ fn can_replace(before: &Silence, after: &Silence, now: Timestamp) -> bool {
 
 async fn one(state: &State, request: &HttpRequest) -> Result<Stored<Silence>, ApiError> {
     let uuid = request.match_info().get("id").unwrap_or_default().to_owned();
-    find(state, request, &uuid).await
+    find(state, &uuid).await
 }
 
-async fn find(state: &State, request: &HttpRequest, uuid: &str) -> Result<Stored<Silence>, ApiError> {
+async fn find(state: &State, uuid: &str) -> Result<Stored<Silence>, ApiError> {
     let found = match silence_id(uuid) {
         Some(id) => all::<Silence>(state).await?.into_iter().find(|stored| stored.id == id),
         None => None,
     };
-    found.ok_or_else(|| ApiError::from_status(StatusCode::NOT_FOUND, request.path()))
+    found.ok_or_else(|| ApiError::not_found("no silence has this id"))
 }
 
 /// Ends an active silence now, and deletes a pending one.

@@ -13,7 +13,7 @@ const CELL: u64 = 56;
 /// The tags of cells. A covered cell is hidden behind a merged cell.
 const CELL_TAG: &str = "table:table-cell";
 const COVERED_TAG: &str = "table:covered-table-cell";
-/// The limits of the library for repetitions.
+/// The maximum numbers of columns and rows that the library creates.
 const MAX_COLUMNS: u64 = 16_384;
 const MAX_ROWS: u64 = 1_048_576;
 
@@ -137,7 +137,7 @@ impl Tables {
         table.text = table.text.saturating_add(row.text.saturating_mul(row.repeats.saturating_add(1)));
     }
 
-    /// The size of all tables in bytes. The current row and the current cell count once.
+    /// The size of all tables in bytes, without the repetitions of the current row.
     fn bytes(&self) -> u64 {
         let Table { rows, width, cells, text, .. } = self.table;
         let cells = rows.saturating_mul(width).saturating_add(cells).saturating_add(self.row.cells);
@@ -192,9 +192,9 @@ mod tests {
             "<table:table-cell table:number-columns-repeated=\"16384\">\n ",
             "<table:table-cell table:number-columns-repeated=\"16384\">"
         )));
-        assert!(exceeds(&format!("{end}{}", row(1, &text))), "the empty rows are laid out");
+        assert!(exceeds(&format!("{end}{}", row(1, &text))), "the empty rows count");
         let gap = row(50, &format!("{}{text}", cell(16_000, "")));
-        assert!(exceeds(&gap), "the empty columns are laid out");
+        assert!(exceeds(&gap), "the empty columns count");
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub struct NewAlert {
     pub window_end: Timestamp,
     /// The number of posts in the window that the rule counts.
     pub post_count: i32,
-    /// The counts of the window and other data that explains the alert, with the posts that it cites.
+    /// The counts of the window and other data that explains the alert, including the cited posts.
     pub details: serde_json::Value,
 }
 
@@ -73,7 +73,7 @@ macro_rules! open {
         )?;
         let present: BTreeSet<String> = present.into_iter().collect();
         let details = without_evidence(&$new.details.to_string(), &|id| !present.contains(id));
-        // An alert of this type may still be open from a rule that was renamed or replaced since then. The series
+        // An alert of this type and scope may still be open, because its rule was renamed or replaced. The series
         // continues that alert.
         let open: Vec<AlertRow> = $run!(
             diesel::update(alert::table)

@@ -45,8 +45,8 @@ fn has_whole_word_sqlite(word: &str) -> crate::sqlite::has_whole_word<post::cont
     crate::sqlite::has_whole_word(post::content, composed(word).to_lowercase())
 }
 
-/// The characters beside which a word is not whole, as a bracket expression. The `\y` of Postgres depends on the
-/// collation, and ignores combining marks.
+/// The characters that make an adjacent word a part of a longer word, as a bracket expression. The `\y` of Postgres
+/// cannot be used, because it depends on the collation and ignores combining marks.
 static BOUNDED: LazyLock<String> = LazyLock::new(|| {
     let ranges = bounded().into_iter().map(|range| match (*range.start(), *range.end()) {
         (start, end) if start == end => start.to_string(),
@@ -175,7 +175,7 @@ macro_rules! page {
     }};
 }
 
-/// The columns that count posts one by one: for each post its time, its labels, the count 1, and its confidence.
+/// The columns with which posts are counted one by one: for each post its time, labels, the count 1, and confidence.
 macro_rules! cells {
     ($query:expr, $range:expr, $created_at:expr, $columns:expr, $limit:expr) => {
         $query.filter($created_at.ge(At($range.start()))).filter($created_at.lt(At($range.end()))).limit($limit).select(

@@ -15,8 +15,8 @@ use sentistream_core::domain::{Emotion, Sentiment, TimeRange, Timestamp};
 
 /// The number of posts that a sample should have.
 const TARGET: i64 = 2_000;
-/// The number of windows over which a sample is spread, and the maximum number of posts per window. A sample has at
-/// most 3,000 posts in total.
+/// The number of time windows from which the posts of a sample are taken, and the maximum number of posts per window.
+/// A sample has at most 3,000 posts in total.
 const WINDOWS: u32 = 40;
 const PER_WINDOW: i64 = 75;
 

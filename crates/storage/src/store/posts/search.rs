@@ -1,8 +1,8 @@
 //! Pages and counts of posts that contain words.
 //!
-//! A page of posts with a common word is found by reading posts in the order of the page. The number of such posts is
-//! estimated from a sample of stripes of consecutive ids. For any other word the text index returns candidates, and the
-//! texts of uncertain candidates are searched for the word.
+//! A page of posts with a common word is found by reading posts in the order of the page. The number of posts with a
+//! common word is estimated from a sample of stripes of consecutive ids. For any other word the text index returns
+//! candidates, and the texts of uncertain candidates are searched for the word.
 
 use std::cmp::Ordering;
 

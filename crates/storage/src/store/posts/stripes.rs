@@ -1,4 +1,5 @@
-//! A sample of posts: stripes of consecutive ids that are spread over all ids.
+//! A sample of posts: stripes of consecutive ids that are spread over all ids. The range of ids is divided into
+//! sections of equal length, each of which contains one stripe.
 
 use std::ops::Range;
 
@@ -13,7 +14,7 @@ const ERRORS: f64 = 8.0;
 #[derive(Clone, Copy, Debug)]
 pub struct Stripes {
     first: i64,
-    /// The distance between the starts of two stripes.
+    /// The length of a section, in ids.
     step: i64,
 }
 
@@ -39,13 +40,13 @@ impl Stripes {
         .collect()
     }
 
-    /// The number of the stripe that contains `id`; [`STRIPES`] if no stripe contains it.
+    /// The number of the stripe whose section contains `id`; [`STRIPES`] if no section contains it.
     pub fn number(self, id: i64) -> usize {
         let at = (id - self.first) / self.step;
         (0..STRIPES).find(|number| place(*number) == at).unwrap_or(STRIPES)
     }
 
-    /// The distance of a stripe from the start of its step. It differs between stripes, so that the sample does not
+    /// The distance of a stripe from the start of its section. It differs between stripes, so that the sample does not
     /// follow a periodic pattern in the posts.
     fn offset(self, number: usize) -> i64 {
         const GOLDEN: f64 = 0.618_033_988_749_895;

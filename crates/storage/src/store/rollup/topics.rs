@@ -137,7 +137,7 @@ impl Store {
     }
 }
 
-/// The tables whose counts must be added to count posts by the sentiment that `of` selects.
+/// The tables whose counts are summed to count posts by the sentiment that `of` selects.
 fn tables(of: SentimentOf) -> &'static [&'static str] {
     match of {
         SentimentOf::Topic => &["topic_rollups"],

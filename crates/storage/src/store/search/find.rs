@@ -18,7 +18,7 @@ const QUICK: i64 = 40_000;
 /// Posts that may contain some words.
 #[derive(Debug)]
 pub struct Candidates {
-    /// The ids of the posts. If there are more candidates than the limit, SQLite returns those with the highest ids.
+    /// The ids of the posts, at most the limit of the search.
     pub ids: Vec<i64>,
     /// Whether these are all candidates.
     pub complete: bool,
@@ -48,8 +48,8 @@ impl Store {
         self.search_matches(&query.candidates, limit).await
     }
 
-    /// At most `limit` posts that match `query`, which is one of the texts in a [`Query`], or that do not have all
-    /// grams yet.
+    /// At most `limit` posts that match `query`, which is one of the texts in a [`Query`]. On Postgres, also posts that
+    /// do not have all grams yet. If there are more posts than `limit`, SQLite returns those with the highest ids.
     pub(in crate::store) async fn search_matches(&self, query: &str, limit: i64) -> Result<Candidates, StoreError> {
         const SQLITE: &str = "SELECT rowid FROM post_search WHERE post_search MATCH ? ORDER BY rowid DESC LIMIT ?";
         const POSTGRES: &str = "(SELECT post FROM post_search WHERE grams @@ CAST(? AS tsquery) LIMIT ?) UNION (";
@@ -70,7 +70,8 @@ impl Store {
         Ok(Candidates { ids, complete })
     }
 
-    /// The same as [`Self::search_matches`], limited to the posts with `ids`.
+    /// The posts that match `query` and whose ids are in the range `ids`, at most `limit` in no certain order. On
+    /// Postgres, also posts with any id that do not have all grams yet.
     pub(in crate::store) async fn search_matches_among(
         &self,
         query: &str,

@@ -20,8 +20,8 @@ const WORDS: std::ops::RangeInclusive<usize> = WIDTH + 1..=24;
 const WORD: char = '\u{E000}';
 /// The gram that marks posts on Postgres whose grams have the current format.
 pub const FORMAT: char = '\u{E001}';
-/// SQLite's tokenizer drops ASCII symbols. Each symbol is therefore replaced by the private-use character with this
-/// code plus the code of the symbol.
+/// SQLite's tokenizer drops ASCII symbols. Each ASCII symbol is therefore replaced by the private-use character with
+/// this code plus the code of the symbol.
 const SYMBOLS: u32 = 0xE000;
 const RESERVED: std::ops::RangeInclusive<u32> = SYMBOLS..=SYMBOLS + 0x7F;
 
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cutting_of_a_text_into_grams_depends_on_its_script() {
+    fn grams_of_a_text_depend_on_its_script() {
         assert_eq!(grams("Phone 5G"), "5g hon ne one pho \u{E000}phone");
         assert_eq!(grams("東京で"), "で 京で 東京");
         assert_eq!(grams("a b"), "");

@@ -96,7 +96,7 @@ pub fn index_missing(connection: &mut AsyncPgConnection) -> BoxFuture<'_, QueryR
     .boxed()
 }
 
-/// Adds posts, except deleted posts, and posts whose later version is already in the index.
+/// Adds posts to the index, except deleted posts and posts whose later version is already in the index.
 async fn add(connection: &mut AsyncPgConnection, posts: &[Missing]) -> QueryResult<()> {
     if posts.is_empty() {
         return Ok(());

@@ -30,8 +30,8 @@ pub enum Coverage {
 pub struct Query {
     /// Finds every post that contains the words, and possibly other posts.
     pub candidates: String,
-    /// The same as `candidates`, without the grams that are slow to find. It finds more posts without the words. `None`
-    /// if no gram or every gram is slow to find.
+    /// The same as `candidates`, without the grams that are slow to find, which are prefixes of other grams. It finds
+    /// more posts that do not contain the words. `None` if no gram or every gram is slow to find.
     pub quick: Option<String>,
     /// Whether all grams are slow to find.
     pub is_slow: bool,

@@ -147,7 +147,7 @@ struct Difference {
     tally: Tally,
     added: Vec<Match>,
     removed: Vec<Match>,
-    /// Matches that remain although the query of the topic has changed. Their sentiment is determined again.
+    /// Matches that remain. Their sentiment is determined again, because the query of the topic may have changed.
     renewed: Vec<Match>,
 }
 
@@ -210,7 +210,7 @@ impl Difference {
     }
 }
 
-/// One step in SQLite.
+/// Runs one step of a backfill in SQLite.
 pub fn sqlite(
     connection: &mut SqliteConnection,
     test: &TopicTest,

@@ -104,7 +104,7 @@ pub struct Terms {
     pub version: Option<i64>,
     /// The topics of the posts, by entry.
     pub topics: HashMap<EntryKey, Vec<PostTopic>>,
-    /// Posts that were written before this time are not stored, unless they are already stored.
+    /// New posts that were written before this time are not stored. Later versions of stored posts are stored.
     pub oldest: Option<Timestamp>,
 }
 

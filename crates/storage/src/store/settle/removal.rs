@@ -83,9 +83,9 @@ impl Store {
         }
     }
 
-    /// Commits the tombstone in a separate transaction. On Postgres this transaction locks out transactions that store
-    /// posts: each of them has either committed before it, or reads the tombstone. The removal of the posts then needs
-    /// no such lock.
+    /// Commits the tombstone in a separate transaction. On Postgres, this transaction cannot run at the same time as a
+    /// transaction that stores posts. Each transaction that stores posts has therefore either committed before, or
+    /// reads the tombstone. The removal of the posts then needs no lock of authors.
     async fn write_author_tombstone(
         &self,
         source: &Source,

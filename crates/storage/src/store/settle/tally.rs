@@ -65,7 +65,7 @@ impl Tally {
         self.now
     }
 
-    /// Adds the changes that `plan` makes to its posts.
+    /// Adds the changes of the counts that follow from the changes of `plan` to its posts.
     pub fn add_posts(&mut self, plan: &Plan<'_>) {
         for slot in &plan.slots {
             if slot.content.is_none() && slot.before.row.is_some() == slot.after.row.is_some() {

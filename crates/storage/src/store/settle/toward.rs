@@ -45,7 +45,7 @@ pub struct PendingPost {
 pub struct TopicReanalysis {
     /// The id of the post.
     pub post_id: String,
-    /// The time at which the analysis behind the sentiments was stored; `None` for an unscored post.
+    /// When the analysis on which the sentiments are based was stored; `None` for an unscored post.
     pub analyzed_at: Option<Timestamp>,
     /// The state of a match that the sentiments replace. A match in a different state stays unchanged.
     pub replaces: Towards,

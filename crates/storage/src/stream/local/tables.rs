@@ -80,7 +80,7 @@ pub(super) struct Range {
 /// The state that a process finds when it starts to consume.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// The highest entry in the stored claims. No entry above it that still exists was ever claimed.
+    /// The highest entry in the stored claims. The existing entries above it were never claimed.
     pub cursor: u64,
     /// The highest id of a claim.
     pub last_claim: i64,
@@ -109,8 +109,8 @@ pub(super) fn epoch(connection: &mut SqliteConnection) -> QueryResult<String> {
     stream_meta::table.find(EPOCH).select(stream_meta::value).first(connection)
 }
 
-/// Appends encoded entries unless the number of unsettled entries would exceed `limit`. An empty queue accepts even a
-/// batch that is larger than the limit.
+/// Appends encoded entries. Refuses them if the number of unsettled entries would exceed `limit`, but an empty queue
+/// accepts even a batch that is larger than the limit.
 ///
 /// `appended_ms` never decreases, even if the clock is set back, so that ids have the same order as `seq`.
 pub(super) fn append(

@@ -12,7 +12,7 @@ interface AcknowledgeFormProps {
   onDone: () => void;
 }
 
-/** The note of an acknowledged alert. */
+/** The form for the note of an acknowledged alert. */
 export function AcknowledgeForm({ id, before, onDone }: AcknowledgeFormProps) {
   const [note, setNote] = useState(before);
   const save = useSave({

@@ -20,7 +20,7 @@ import { AcknowledgeForm } from "./AcknowledgeForm";
 
 const clock = timeFormat({ hour: "2-digit", minute: "2-digit" });
 
-/** The actions on an alert. On phones the first two take the full width. */
+/** The actions on an alert. With `full`, for phones, the buttons to acknowledge and to silence take the full width. */
 export function AlertActions({ alert, full = false }: { alert: AlertDetail; full?: boolean }) {
   const [open, setOpen] = useState<"note" | "silence" | null>(null);
   const acknowledge = useChange(() => acknowledgeAlert(alert.id, ""), [keys.alerts.all]);

@@ -112,7 +112,11 @@ function usualOf(alert: AlertDetail, { baseline, usual, pValue, emotions, total 
   }
   if (kind === "shift" && baseline !== null) {
     const sure = pValue === null ? "" : `, p ${pValue < 0.0001 ? "< 0.0001" : pValue.toPrecision(2)}`;
-    return { title: "Share before", value: percent(baseline * 100), note: `in the period before${sure}` };
+    return {
+      title: "Share before",
+      value: percent(baseline * 100),
+      note: `in the period before the window${sure}`,
+    };
   }
   const [first] = emotions;
   return {

@@ -84,8 +84,9 @@ function Course({ alert, rule, shown }: { alert: AlertDetail; rule: Rule; shown:
 }
 
 /**
- * The bounds of the chart: from six windows before the alert, at least an hour and at most a day, to half as long after
- * its end. A backtest is limited, so the chart ends at most six days after the alert fired.
+ * The time range of the chart. The chart starts six windows before the alert fired, but at least an hour and at most a
+ * day before it. After the end of the alert, half as much time is shown. A backtest covers at most eight days, so the
+ * chart ends at most six days after the alert fired.
  */
 function boundsOf(alert: AlertDetail, now: number): { start_date: string; end_date: string } {
   const fired = Date.parse(alert.triggered_at);

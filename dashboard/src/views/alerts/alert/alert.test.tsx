@@ -175,7 +175,7 @@ describe("alert page", () => {
     expect(within(figures).getByText("limit 50.0%, 60.0% at firing")).toBeTruthy();
   });
 
-  it("frequent words show rates without stop words", async () => {
+  it("frequent words show usual rates and no stop words", async () => {
     const alert = fire();
     alert.details.top_terms = [
       { term: "checkout", score: 5, count: 12, baseline_count: 72 },

@@ -66,7 +66,9 @@ export function InhibitForm({ before, onDone }: InhibitFormProps) {
         {(ids) => <SelectInput {...ids} value={mode} options={MODES} onChange={setMode} />}
       </Field>
       <MatcherInputs
-        legend={mode === "first" ? "Of alerts with these labels" : "While alerts with these labels fire"}
+        legend={
+          mode === "first" ? "First list: alerts with these labels" : "While alerts with these labels fire"
+        }
         matchers={source}
         onChange={setSource}
         error={fieldError(save.error, "source_matchers")}
@@ -74,7 +76,7 @@ export function InhibitForm({ before, onDone }: InhibitFormProps) {
       <MatcherInputs
         legend={
           mode === "first"
-            ? "and alerts with these labels, only the first to fire sends notifications"
+            ? "Second list: alerts with these labels. Of two alerts, one from each list, only the first to fire sends notifications"
             : "Suppress notifications of alerts with these labels"
         }
         matchers={target}

@@ -81,11 +81,11 @@ function InhibitRow({ rule, onEdit }: { rule: InhibitRule; onEdit: () => void })
         </p>
         {rule.mode === "first" ? (
           <>
-            <Side text="Of these alerts:" matchers={rule.source_matchers} />
             <Side
-              text="and these, only the first to fire sends notifications:"
-              matchers={rule.target_matchers}
+              text="Only the first to fire sends notifications, of these alerts:"
+              matchers={rule.source_matchers}
             />
+            <Side text="and these alerts:" matchers={rule.target_matchers} />
           </>
         ) : (
           <>

@@ -8,7 +8,7 @@ interface HeaderInputsProps {
   error: string | undefined;
 }
 
-/** The headers of a webhook whose values are visible. */
+/** The webhook headers with visible values, as text with one header per line. */
 export function HeaderInputs({ headers, onChange, error }: HeaderInputsProps) {
   // The text is kept as it is typed. Converting the headers back to text would change incomplete lines.
   const [text, setText] = useState(() => textOf(headers));

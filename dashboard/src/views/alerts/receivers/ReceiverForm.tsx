@@ -96,7 +96,7 @@ export function ReceiverForm({ before, onDone }: ReceiverFormProps) {
       )}
       <Field
         label="Maximum alerts per message"
-        hint="The message says how many were left out."
+        hint="The message says how many alerts were left out."
         error={fieldError(save.error, "max_alerts")}
       >
         {(ids) => (

@@ -21,7 +21,7 @@ interface TemplateInputsProps {
   error: unknown;
 }
 
-/** The texts of a receiver with a preview of its messages. */
+/** The message templates of a receiver, with a preview of an example message. */
 export function TemplateInputs({ channel, templates, onChange, error }: TemplateInputsProps) {
   const [open, setOpen] = useState(!isEmpty(templates));
   const settled = useDebounced(JSON.stringify({ channel, templates }), 300);

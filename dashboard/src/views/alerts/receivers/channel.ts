@@ -15,7 +15,7 @@ export const CHANNEL_KINDS = [
   { value: "command", label: "Command" },
 ] as const satisfies readonly { value: Channel["kind"]; label: string }[];
 
-/** The name of a kind. */
+/** The display name of a kind of channel. */
 export function kindName(kind: Channel["kind"]): string {
   return CHANNEL_KINDS.find(({ value }) => value === kind)?.label ?? kind;
 }
@@ -44,7 +44,7 @@ export function destination(channel: Channel): string {
   }
 }
 
-/** An empty channel of a kind. */
+/** A new channel of a kind, with empty required settings. */
 export function emptyChannel(kind: Channel["kind"]): Channel {
   switch (kind) {
     case "slack":
@@ -90,7 +90,7 @@ function isRequired({ kind }: Channel, name: string): boolean {
   return name === "chat_id" || name === "topic";
 }
 
-/** A secret of a channel. */
+/** The input for a secret of a channel. */
 export interface SecretField {
   name: string;
   label: string;
@@ -113,9 +113,9 @@ export function secretsOf(kind: Channel["kind"]): readonly SecretField[] {
     case "telegram":
       return one("bot_token", "Bot token", "From @BotFather");
     case "pagerduty":
-      return one("routing_key", "Integration key", "Of an Events API v2 integration");
+      return one("routing_key", "Integration key", "From an Events API v2 integration in PagerDuty");
     case "opsgenie":
-      return one("api_key", "API key", "Of an API integration");
+      return one("api_key", "API key", "From an API integration in Opsgenie");
     case "ntfy":
       return one("token", "Access token", "Optional. For protected topics.", false);
     case "webhook":

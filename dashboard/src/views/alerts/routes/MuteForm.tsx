@@ -23,7 +23,7 @@ interface MuteFormProps {
   onDone: () => void;
 }
 
-/** The form of a mute timing: hours of the week without notifications. */
+/** The form of a mute timing: hours of the week that routes use as quiet hours or as active hours. */
 export function MuteForm({ before, onDone }: MuteFormProps) {
   const [name, setName] = useState(before?.name ?? "");
   const [place, setPlace] = useState(before?.zone ?? zone());

@@ -18,7 +18,7 @@ import { intervalText } from "./muteWords";
 /** The content of the drawer: a mute timing, the form of a new one, or `null` while it is closed. */
 type Editing = MuteTiming | "new" | null;
 
-/** The mute timings: hours of the week without notifications. */
+/** The mute timings: hours of the week that routes use as quiet hours or as active hours. */
 export function MuteTimings() {
   const [editing, setEditing] = useState<Editing>(null);
   const query = useQuery({ queryKey: keys.muteTimings.all, queryFn: ({ signal }) => getMuteTimings(signal) });

@@ -107,7 +107,7 @@ export function RouteForm({ before, receivers, routes, onDone }: RouteFormProps)
       </Field>
       <Field
         label="Parent route"
-        hint="An alert of the parent goes to the first matching child."
+        hint="An alert of the parent route goes to the first matching child route."
         error={fieldError(save.error, "parent")}
       >
         {(ids) => (

@@ -10,7 +10,7 @@ import { MatcherMark } from "../silences/SilenceRow";
 
 interface RouteRowProps {
   route: Route;
-  /** The depth of the route in the tree. */
+  /** The number of routes above this route in the tree. */
   depth: number;
   /** Whether the receiver does not exist. */
   deadEnd: boolean;

@@ -52,7 +52,7 @@ function RouteList() {
   return (
     <Card
       title="Routes"
-      note="the first matching route applies, or its first matching child"
+      note="the first matching route applies, or its first matching child route"
       action={
         <Allowed scope="edit">
           <Button onClick={() => setEditing("new")}>

@@ -6,14 +6,14 @@ import type { Draft, InputsProps } from "./ruleDraft";
 const DISTINCT = [
   { value: "", label: "Every post (default)" },
   { value: "posts", label: "Every post" },
-  { value: "texts", label: "Copies of a text once" },
+  { value: "texts", label: "Each text once" },
   { value: "authors", label: "Each author once" },
 ] as const satisfies readonly { value: Draft["distinct"]; label: string }[];
 
 const NO_DATA = [
   { value: "", label: "Resolve (default)" },
   { value: "resolve", label: "Resolve" },
-  { value: "keep", label: "Keep the state" },
+  { value: "keep", label: "Keep the current state" },
   { value: "alert", label: "Alert" },
 ] as const satisfies readonly { value: Draft["noData"]; label: string }[];
 
@@ -54,7 +54,7 @@ export function CountingInputs({ draft, onChange, error }: InputsProps) {
         )}
       </Field>
       <Field
-        label="Without posts"
+        label="If there are no posts"
         hint={WITHOUT_VALUE.has(kind) ? undefined : NO_EFFECT}
         error={fieldError(error, "no_data")}
       >

@@ -58,7 +58,7 @@ function minPostsHint(kind: Draft["kind"]): string {
     case "spike":
       return "Don't alert with fewer counted posts in the window";
     case "shift":
-      return "Don't alert with fewer posts in the window or in the period before";
+      return "Don't alert with fewer posts in the window or in the period before it";
     default:
       return "Don't alert with fewer posts in the window";
   }
@@ -81,7 +81,7 @@ export function AdvancedTimingInputs({ draft, onChange, error }: InputsProps) {
       )}
       <DurationField
         label="Wait before resolving"
-        hint="How long the condition must stay clear"
+        hint="How long the condition must no longer hold"
         value={draft.keepFiringFor}
         presets={["0s", "5min", "15min", "1h"]}
         onChange={(keepFiringFor) => onChange({ keepFiringFor })}

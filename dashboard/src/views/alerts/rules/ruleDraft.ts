@@ -119,7 +119,10 @@ export function templateDraft(template: Template): Draft {
   }
 }
 
-/** The draft of a new rule with the filters of a view. */
+/**
+ * The draft of a new rule with the filters of a view. A rule has only one scope: the first filter that is set in the
+ * order topic, source, author, search words.
+ */
 export function draftFor(search: Search): Draft {
   const draft = { ...templateDraft("negative"), name: "" };
   const of = search.emotion

@@ -97,7 +97,7 @@ interface LinkedMatchers {
   given: boolean;
   /** The conditions, or `null` if they cannot be read. */
   matchers: Matcher[] | null;
-  /** Removes them from the URL. */
+  /** Removes the conditions from the URL. */
   clear: () => void;
 }
 

@@ -11,9 +11,10 @@ use sentistream_core::domain::TimeRange;
 /// The maximum number of posts of a range whose texts are searched for words without the text index.
 const READ: i64 = 8_000;
 /// The maximum number of posts whose texts are searched for common words. If a range has more posts, about this many
-/// are taken from windows.
+/// are taken from windows that are spread evenly over the range.
 const SPREAD: i64 = 12_000;
-/// The number of posts in larger windows, on average, which are read if few posts match the other conditions.
+/// The approximate number of posts in the larger windows that are read if the first windows have fewer than [`TARGET`]
+/// matches, and there are too many posts to count all that match the other conditions.
 const SCANNED: i64 = 100_000;
 /// The maximum number of posts of a range for which the lowest and the highest id are determined exactly.
 const BOUNDED: i64 = 150_000;
@@ -98,7 +99,7 @@ impl Store {
     /// The matches in windows that are spread over `range`, or all matches if the range has few posts. `rest` is the
     /// number of posts in the range that match the other conditions. The times of `filter` are those of `range`.
     async fn spread(&self, filter: &PostFilter, range: TimeRange, rest: Total) -> Result<WordSample, StoreError> {
-        // If the posts were not counted to the end, the count of the rollups limits the cost.
+        // If `rest` is only a lower bound, a count from the rollups is used, which may include other posts.
         let posts = match rest.capped {
             true => self.count_posts(&filter.widened()).await?.count.max(rest.count),
             false => rest.count,
@@ -114,7 +115,8 @@ impl Store {
             found = self.windows_sampled(filter, range, part, most).await?;
         }
         let count = found.len() as i64;
-        // Without a window that returned as many posts as it may, windows over the whole range contain all matches.
+        // All matches were found if the windows cover the whole range, and together have fewer matches than one window
+        // may return.
         let total = Total { count: count.min(COUNT_LIMIT), capped: part < 1.0 || count >= most };
         thin(&mut found);
         Ok(WordSample { total, posts: found })

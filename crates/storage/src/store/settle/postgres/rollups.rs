@@ -74,8 +74,9 @@ async fn topic_shifts(connection: &mut AsyncPgConnection, tally: &Tally) -> Quer
         return Ok(());
     }
     let key = || shifts.keys().map(|(_, key)| key);
-    // The sum of confidences is kept when the count becomes 0: if the sentiment of a post and its sentiment towards the
-    // topic have the same label, only their confidences differ.
+    // When the count becomes 0, the sum of confidences is not set to 0, unlike in the other rollups. If the sentiment
+    // of a post and its sentiment towards the topic have the same label, their counts cancel out, but their confidences
+    // differ.
     sql("INSERT INTO topic_shifts AS r (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
          SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) \
          ON CONFLICT (topic_id, grain, bucket, source, sentiment, emotion) \

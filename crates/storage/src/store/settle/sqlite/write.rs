@@ -291,8 +291,8 @@ const TOPIC_ROLLUP: &str = "INSERT INTO topic_rollups \
                             (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
                             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \
                             confidence_sum = iif(count + excluded.count = 0, 0.0, confidence_sum + excluded.confidence_sum)";
-/// The sum of confidences is kept when the count becomes 0: if the sentiment of a post and its sentiment towards the
-/// topic have the same label, only their confidences differ.
+/// When the count becomes 0, the sum of confidences is not set to 0, unlike in the other rollups. If the sentiment of a
+/// post and its sentiment towards the topic have the same label, their counts cancel out, but their confidences differ.
 const TOPIC_SHIFT: &str = "INSERT INTO topic_shifts \
                            (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
                            VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \

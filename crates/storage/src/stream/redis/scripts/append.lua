@@ -1,7 +1,7 @@
 -- ARGV[4]: the maximum number of waiting entries (0: not checked); ARGV[5]: the number of entries in this call and in
 -- the calls that follow; then the entries. Each entry is a count, followed by that many names and values. Returns {1,
--- number of entries ever appended, ids}, {0, number of waiting entries}, or {2, used bytes, maxmemory} if memory is
--- short.
+-- number of entries ever appended, ids, epoch}, {0, number of waiting entries} if the maximum would be exceeded, or {2,
+-- used bytes, maxmemory} if memory is short.
 local epoch, info, about = life()
 if not epoch then return lost end
 local limit, coming = tonumber(ARGV[4]), tonumber(ARGV[5])

@@ -1,5 +1,6 @@
 -- ARGV[4]: the epoch of the entry, [5]: its id, [6]: the maximum size of the dead letters in bytes, then the fields of
--- the dead letter. Returns 1 or 0, and the number of oldest dead letters that were removed.
+-- the dead letter. Returns 1, or 0 if the entry was already settled, and the number of dead letters that were removed
+-- because of the maximum size.
 if redis.call('HGET', books, 'epoch') ~= ARGV[4] then return { 0, 0 } end
 local id = ARGV[5]
 if #redis.call('XPENDING', stream, group, id, id, 1) == 0 then return { 0, 0 } end

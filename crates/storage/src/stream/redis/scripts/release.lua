@@ -1,5 +1,6 @@
 -- ARGV[4]: the consumer, [5]: 1 if the delivery counts, otherwise 0, [6]: an idle time after which any consumer may
--- take over the entries, [7] and [8]: the first and the last id, then all ids.
+-- take over the entries, [7] and [8]: the first and the last id, then all ids. Returns the number of these entries that
+-- another program had deleted from the stream.
 local consumer, counts, idle = ARGV[4], ARGV[5] == '1', ARGV[6]
 local deliveries = {}
 for _, pending in ipairs(redis.call('XPENDING', stream, group, ARGV[7], ARGV[8], 1000000, consumer)) do
