@@ -155,11 +155,16 @@ fn vault(config: &Config) -> anyhow::Result<Option<Vault>> {
     }
 }
 
-/// The key file of the embedded database at `path`.
+/// The key file of the embedded database at `path`. If `path` is a symbolic link, a key file beside the link is used
+/// only if it exists.
 fn key_file(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".key");
-    name.into()
+    let beside = |path: PathBuf| {
+        let mut name = path.into_os_string();
+        name.push(".key");
+        PathBuf::from(name)
+    };
+    let key = beside(path.to_owned());
+    if path.is_symlink() && !key.exists() { beside(lock::resolved(path)) } else { key }
 }
 
 /// The path of the key file; `None` when secrets are not encrypted.

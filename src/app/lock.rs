@@ -23,11 +23,21 @@ pub fn is_held(database: &Path) -> bool {
     file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
-/// The path of the lock file. It is the same for all symbolic links to a database.
 fn lock_path(database: &Path) -> PathBuf {
-    let mut path = database.canonicalize().unwrap_or_else(|_| database.to_owned()).into_os_string();
+    let mut path = resolved(database).into_os_string();
     path.push(".lock");
     path.into()
+}
+
+/// The path of a database without symbolic links, also if the database does not exist yet.
+pub fn resolved(database: &Path) -> PathBuf {
+    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let target = std::fs::read_link(database).map(|target| folder.join(target));
+    let target = target.unwrap_or_else(|_| database.to_owned());
+    target.canonicalize().unwrap_or_else(|_| match (target.parent().map(Path::canonicalize), target.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => target,
+    })
 }
 
 /// The exclusive right to serve from an embedded database; released when it is dropped or the process exits.

@@ -8,7 +8,6 @@ use super::{CommandResult, Context, Misuse, require_database};
 use crate::app;
 use crate::app::Services;
 use crate::domain::{Author, LiveEvent, Op, PostId, Source};
-use crate::store::posts::{PostFilter, Start};
 use crate::stream::DeadLetterSelection;
 
 /// The number of dead letters per read, and of posts per call of the stream.
@@ -120,16 +119,13 @@ async fn erase(services: &Services, author: &Author, source: Option<Source>) -> 
 /// Removes the copies of the author's stored posts from the stream. This runs before the posts are deleted: a command
 /// that was interrupted afterwards finds only the remaining posts when it is repeated.
 async fn forget_copies(services: &Services, source: &Source, author: &Author) -> anyhow::Result<()> {
-    let filter = PostFilter { source: Some(source.clone()), author: Some(author.clone()), ..PostFilter::default() };
-    let mut start = Start::Offset(0);
+    let mut after = i64::MIN;
     loop {
-        let page = services.store.posts(&filter, start, PAGE as i64).await?;
-        let ids: Vec<PostId> = page.items.iter().filter_map(|post| PostId::parse(&post.post_id).ok()).collect();
+        let page = services.store.posts_of(source, author, after).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.id;
+        let ids: Vec<PostId> = page.iter().filter_map(|post| PostId::parse(&post.post_id).ok()).collect();
         services.stream.forget_posts(&ids, &ids).await?;
-        match page.next {
-            Some(next) => start = Start::After(next),
-            None => return Ok(()),
-        }
     }
 }
 

@@ -245,4 +245,12 @@ async fn second_server_on_the_same_file_is_refused() {
     let _first = Process::start(folder.path(), &settings).await;
     let second = command(folder.path(), &settings).arg("serve").output().await.unwrap();
     assert_eq!(second.status.code(), Some(2), "{}", String::from_utf8_lossy(&second.stderr));
+
+    // The first server creates the database through a symbolic link.
+    std::os::unix::fs::symlink("real.db", folder.path().join("link.db")).unwrap();
+    let database = |name| with(&settings, &[&format!("database.url=sqlite://{name}")]);
+    let _linked = Process::start(folder.path(), &database("link.db")).await;
+    let second = command(folder.path(), &database("real.db")).arg("serve").output().await.unwrap();
+    assert_eq!(second.status.code(), Some(2), "{}", String::from_utf8_lossy(&second.stderr));
+    assert!(folder.path().join("real.db.key").exists() && !folder.path().join("link.db.key").exists());
 }

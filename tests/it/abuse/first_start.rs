@@ -11,7 +11,7 @@ use crate::services::Shared;
 
 /// A process that listens on all addresses, with its output.
 struct Public {
-    _child: Child,
+    child: Child,
     output: Lines<BufReader<ChildStdout>>,
     seen: Vec<String>,
 }
@@ -21,7 +21,12 @@ impl Public {
         let own = ["server.listen=[\"0.0.0.0:0\"]".to_owned(), "ingester.sources=[]".to_owned()];
         let mut child = command(folder, &[settings, &own].concat()).arg("serve").spawn().expect("the binary starts");
         let output = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
-        Self { _child: child, output, seen: Vec::new() }
+        Self { child, output, seen: Vec::new() }
+    }
+
+    /// Kills the process and waits for its end.
+    async fn kill(mut self) {
+        self.child.kill().await.expect("the process ends");
     }
 
     /// Waits until the process prints a line with `start`, and returns the rest of the line.
@@ -72,7 +77,7 @@ async fn first_start_prints_a_token_that_stays_valid(settings: &[String]) {
     let signed_in: Value = signed_in.json().await.unwrap();
     assert_eq!(status(&url, "/api/audit", signed_in["token"].as_str().unwrap()).await, 200);
     assert_eq!(exchange().await.unwrap().status(), 401, "a code works once");
-    drop(first);
+    first.kill().await;
 
     let mut second = Public::start(folder.path(), settings);
     let url = second.line("SentiStream is ready: ").await;
@@ -102,7 +107,9 @@ async fn shared_first_start_prints_a_token_that_stays_valid() {
 #[tokio::test(flavor = "multi_thread")]
 async fn start_after_an_unused_first_token_names_the_command() {
     let folder = tempfile::tempdir().unwrap();
-    Public::start(folder.path(), &[]).line("Admin token (shown once): ").await;
+    let mut first = Public::start(folder.path(), &[]);
+    first.line("Admin token (shown once): ").await;
+    first.kill().await;
     let reminder = Public::start(folder.path(), &[]).line("No one has signed in yet: ").await;
     assert!(reminder.contains("sentistream sign-in"), "{reminder}");
 }

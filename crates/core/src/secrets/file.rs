@@ -1,9 +1,9 @@
 //! Writes key files atomically.
 
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, fchown};
-use std::path::Path;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,11 +20,13 @@ pub fn new_key() -> String {
 
 /// Creates a key file with a new key, unless another process creates the file first. The file never exists without its
 /// key, not even after a crash.
-pub fn create(path: &Path) -> std::io::Result<()> {
-    let file = written(path, &format!("{}\n", new_key()))?;
+pub fn create(path: &Path) -> io::Result<()> {
+    // Only the owner can read the temporary file.
+    let mut file = NamedTempFile::new_in(folder_of(path))?;
+    writeln!(file, "{}", new_key())?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
-        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
         created => _ = created?,
     }
     fs::File::open(folder_of(path))?.sync_all()
@@ -32,24 +34,26 @@ pub fn create(path: &Path) -> std::io::Result<()> {
 
 /// Replaces an existing file atomically: a crash leaves either the old or the new file. The new file has the mode and
 /// the group of the old file, and its owner if this process may set the owner. If this process may not set the group,
-/// only the owner can read the new file.
-pub fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+/// only the owner can read the new file. Only one process may call this at a time.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     let old = fs::metadata(path)?;
-    let new = written(path, text)?;
-    let (file, group) = (new.as_file(), Some(old.gid()));
-    if fchown(file, Some(old.uid()), group).or_else(|_| fchown(file, None, group)).is_ok() {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    // A process that was killed may have left the file, which contains keys.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    file.write_all(text.as_bytes())?;
+    let group = Some(old.gid());
+    if fchown(&file, Some(old.uid()), group).or_else(|_| fchown(&file, None, group)).is_ok() {
         file.set_permissions(old.permissions())?;
     }
     file.sync_all()?;
-    new.persist(path)?;
+    fs::rename(new, path)?;
     fs::File::open(folder_of(path))?.sync_all()
-}
-
-/// A temporary file with `text` in the folder of `path`. Only the owner can read it.
-fn written(path: &Path, text: &str) -> std::io::Result<NamedTempFile> {
-    let mut file = NamedTempFile::new_in(folder_of(path))?;
-    file.write_all(text.as_bytes())?;
-    Ok(file)
 }
 
 /// The folder of a file.

@@ -27,16 +27,16 @@ pub enum BackupError {
     #[error("another process is writing {0}: wait until it has finished, or use another file name")]
     Busy(PathBuf),
     /// SQLite cannot copy the database.
-    #[error("cannot copy the database to {path}: {source}")]
+    #[error("cannot copy the database to {path}: {reason}")]
     Copy {
         /// The destination, or the `.part` file that becomes the destination after the check.
         path: PathBuf,
         /// The underlying error.
-        source: OpenError,
+        reason: OpenError,
     },
     /// SQLite cannot run its integrity check on the copy.
     #[error("SQLite cannot check the copy, which was removed: {0}")]
-    Unreadable(#[source] OpenError),
+    Unreadable(OpenError),
     /// The integrity check of the copy failed, with this message of SQLite.
     #[error("the copy failed SQLite's check and was removed: {0}")]
     Damaged(String),
@@ -66,7 +66,7 @@ pub fn back_up(from: &Path, to: &Path) -> Result<u64, BackupError> {
     let part = PathBuf::from(part);
     let file = claim(&part)?;
     let copied = copy(from, &part).and_then(|()| check(&part)).and_then(|()| keep(&file, &part, to));
-    if copied.is_err() {
+    if copied.is_err() && is_at(&file, &part).unwrap_or_default() {
         // An incomplete copy is useless, so it is removed.
         let _ = fs::remove_file(&part);
     }
@@ -77,9 +77,13 @@ pub fn back_up(from: &Path, to: &Path) -> Result<u64, BackupError> {
 /// writing stays.
 ///
 /// # Errors
-/// When the file cannot be opened, locked or removed.
+/// When the file does not exist, or cannot be locked or removed.
 pub fn remove_incomplete(part: &Path) -> io::Result<bool> {
-    let file = File::options().write(true).open(part)?;
+    let is_file = fs::symlink_metadata(part)?.is_file();
+    // A link, or a file of another user that cannot be opened, is not an incomplete copy of this program.
+    let Some(file) = is_file.then(|| File::open(part).ok()).flatten() else {
+        return fs::remove_file(part).map(|()| true);
+    };
     match file.try_lock() {
         Ok(()) if is_at(&file, part)? => fs::remove_file(part).map(|()| true),
         Ok(()) | Err(TryLockError::WouldBlock) => Ok(false),
@@ -87,21 +91,28 @@ pub fn remove_incomplete(part: &Path) -> io::Result<bool> {
     }
 }
 
-/// Creates the file of an incomplete copy, or empties the one of a process that was killed, and locks it, so that no
-/// other process writes or removes it.
+/// Creates the file of an incomplete copy and locks it, so that no other process writes or removes it. The file of a
+/// process that was killed is replaced.
 fn claim(part: &Path) -> Result<File, BackupError> {
-    let failed = |e: io::Error| BackupError::Copy { path: part.to_owned(), source: e.into() };
-    // Only the owner may read posts and encrypted secrets. SQLite writes into the empty file and keeps its mode.
-    let mut options = File::options();
-    let file = options.create(true).write(true).truncate(false).mode(OWNER_ONLY).open(part).map_err(failed)?;
-    match file.try_lock() {
-        // The file may have been renamed or removed before it was locked.
-        Ok(()) if is_at(&file, part).map_err(failed)? => {}
-        Ok(()) | Err(TryLockError::WouldBlock) => return Err(BackupError::Busy(part.to_owned())),
-        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    let failed = |e: io::Error| BackupError::Copy { path: part.to_owned(), reason: e.into() };
+    match remove_incomplete(part) {
+        Ok(true) => {}
+        Ok(false) => return Err(BackupError::Busy(part.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
     }
-    file.set_len(0).map_err(failed)?;
-    Ok(file)
+    // Only the owner may read posts and encrypted secrets. SQLite writes into the empty file and keeps its mode.
+    let file = match File::options().create_new(true).write(true).mode(OWNER_ONLY).open(part) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(BackupError::Busy(part.to_owned())),
+        Err(error) => return Err(failed(error)),
+    };
+    match file.try_lock() {
+        // Another process may have removed the file before it was locked.
+        Ok(()) if is_at(&file, part).map_err(failed)? => Ok(file),
+        Ok(()) | Err(TryLockError::WouldBlock) => Err(BackupError::Busy(part.to_owned())),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
 }
 
 /// Whether `path` is the path of `file`.
@@ -115,7 +126,7 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 }
 
 fn copy(from: &Path, part: &Path) -> Result<(), BackupError> {
-    let failed = |source: OpenError| BackupError::Copy { path: part.to_owned(), source };
+    let failed = |reason: OpenError| BackupError::Copy { path: part.to_owned(), reason };
     let target = part.to_str().ok_or_else(|| failed(OpenError::Path))?;
     let mut connection = open(from).map_err(failed)?;
     diesel::sql_query("VACUUM INTO ?")
@@ -137,7 +148,7 @@ fn check(part: &Path) -> Result<(), BackupError> {
 
 /// Makes the copy durable and gives it its final name. `file` is the open file of `part`.
 fn keep(file: &File, part: &Path, to: &Path) -> Result<u64, BackupError> {
-    let failed = |e: io::Error| BackupError::Copy { path: to.to_owned(), source: e.into() };
+    let failed = |e: io::Error| BackupError::Copy { path: to.to_owned(), reason: e.into() };
     file.sync_all().map_err(failed)?;
     // SQLite would have checked a new, empty file if the copy had been removed.
     if !is_at(file, part).map_err(failed)? {
@@ -202,9 +213,23 @@ mod tests {
     #[test]
     fn copy_replaces_the_rest_of_a_killed_process() {
         let folder = tempfile::tempdir().unwrap();
-        let (from, to) = (database(folder.path()), folder.path().join("copy.db"));
-        fs::write(folder.path().join("copy.db.part"), "half a database").unwrap();
-        assert!(back_up(&from, &to).unwrap() > 0);
-        check(&to).unwrap();
+        let (from, part, victim) =
+            (database(folder.path()), folder.path().join("copy.db.part"), folder.path().join("victim"));
+        fs::write(&victim, "not a database").unwrap();
+        let rests: [&dyn Fn(); 3] = [
+            &|| fs::write(&part, "half a database").unwrap(),
+            &|| std::os::unix::fs::symlink(&victim, &part).unwrap(),
+            &|| fs::hard_link(&victim, &part).unwrap(),
+        ];
+        for rest in rests {
+            rest();
+            let to = folder.path().join("copy.db");
+            assert!(back_up(&from, &to).unwrap() > 0);
+            check(&to).unwrap();
+            let copy = fs::symlink_metadata(&to).unwrap();
+            assert!(copy.is_file() && copy.mode() & 0o777 == OWNER_ONLY, "{:o}", copy.mode());
+            assert_eq!(fs::read_to_string(&victim).unwrap(), "not a database");
+            fs::remove_file(to).unwrap();
+        }
     }
 }

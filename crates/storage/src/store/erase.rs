@@ -23,6 +23,15 @@ pub struct Erased {
     pub evidence: i64,
 }
 
+/// A post of an author.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+pub struct PostOf {
+    /// The id of the row.
+    pub id: i64,
+    /// The id of the post.
+    pub post_id: String,
+}
+
 /// An alert whose details contain the name of the author.
 #[derive(Queryable)]
 struct CitingAlert {
@@ -43,6 +52,23 @@ impl Store {
         };
         let names: Vec<String> = read!(self, primary, |c| query().load(c))?;
         Ok(names.iter().filter_map(|name| Source::parse(name).ok()).collect())
+    }
+
+    /// The next posts of the author on the source, at most 500, after the one with the row id `after`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn posts_of(&self, source: &Source, author: &Author, after: i64) -> Result<Vec<PostOf>, StoreError> {
+        const NEXT: &str = "SELECT id, post_id FROM social_media_posts WHERE author = ? AND source = ? AND id > ? \
+                            ORDER BY id LIMIT 500";
+        let query = || {
+            sql(NEXT)
+                .bind::<Text, _>(author.as_str())
+                .bind::<Text, _>(source.as_str())
+                .bind::<BigInt, _>(after)
+                .rows::<(BigInt, Text)>()
+        };
+        read!(self, primary, |c| query().load(c))
     }
 
     /// Deletes all posts of the author on the source, as [`Self::delete_post`] does, and all their citations in alerts.

@@ -15,6 +15,7 @@ use crate::store::{Store, StoreError};
 use sentistream_core::domain::Timestamp;
 use sentistream_core::domain::notify::{Kind, Managed, Secrets, Stored};
 
+use super::sealing::Owner;
 use check::Present;
 use row::{COLUMNS, Columns, Row};
 
@@ -323,25 +324,12 @@ impl ManagedChange {
 }
 
 impl Store {
-    /// Seals the secrets of a stored row again if the key was replaced after they were sealed. The rotation may have
-    /// read the table before the row was committed, and the old key is removed at its end.
+    /// Seals the secrets of a stored row again if the key was replaced after they were sealed.
     async fn seal_again(&self, kind: Kind, row: &mut Row, secrets: &Secrets) -> Result<(), StoreError> {
-        if self.are_current(&row.secrets()) {
-            return Ok(());
+        if let Some(before) = row.secrets.clone().filter(|before| !self.are_current(&Secrets::read(&before.0))) {
+            let name = owner(kind, row.name.as_deref().unwrap_or_default());
+            row.secrets = Some(self.replace_sealed(&Owner { kind, id: row.id, name }, secrets, before).await?);
         }
-        let owner = owner(kind, row.name.as_deref().unwrap_or_default());
-        let sealed = secrets_column(&self.sealed(&owner, secrets)?);
-        row.set_secrets(sealed.clone());
-        let (table, id, version) = (table_of(kind), row.id, row.version);
-        transact!(self, (sealed, id, version), |c, (sealed, id, version), run| {
-            run!(
-                sql(format!("UPDATE {table} SET secrets = ? WHERE id = ? AND version = ?"))
-                    .bind::<Nullable<Document>, _>(sealed)
-                    .bind::<BigInt, _>(id)
-                    .bind::<BigInt, _>(version)
-                    .execute(c)
-            )
-        })?;
         Ok(())
     }
 

@@ -34,10 +34,13 @@ impl Store {
         sealed.map(Secrets).map_err(|error| StoreError::Failed(error.to_string()))
     }
 
-    /// Whether all `secrets` are sealed with the current key. Without keys, secrets are not sealed.
+    /// Whether all `secrets` have the form in which they are stored now: sealed with the current key, or in plain text
+    /// if the store has no keys.
     pub(super) fn are_current(&self, secrets: &Secrets) -> bool {
-        let Some(vault) = &self.vault else { return true };
-        secrets.0.values().all(|secret| vault.is_current(secret.expose_secret()))
+        secrets.0.values().all(|secret| match &self.vault {
+            Some(vault) => vault.is_current(secret.expose_secret()),
+            None => !is_sealed(secret.expose_secret()),
+        })
     }
 
     /// The secrets in plain text. A secret that cannot be decrypted is left out and logged; the receiver or source then
@@ -63,14 +66,23 @@ impl Store {
         Secrets(stored.0.into_iter().filter_map(open).collect())
     }
 
-    /// Encrypts the secrets of all receivers and sources with the current key. Returns how many receivers and sources
-    /// have secrets. If the store has no keys, secrets in plain text stay as they are.
+    /// Encrypts the secrets of all receivers and sources with the current key. Returns the number of changed receivers
+    /// and sources. If the store has no keys, secrets in plain text stay as they are.
     ///
     /// # Errors
     /// When the database fails, or a secret cannot be encrypted or decrypted, for example because the store has no
     /// keys.
     pub async fn reseal_secrets(&self) -> Result<usize, StoreError> {
-        Ok(self.reseal(Kind::Receiver, Which::All).await? + self.reseal(Kind::Source, Which::All).await?)
+        let mut changed = 0;
+        // Secrets may be stored while they are read, so they are read again until all are current.
+        for _ in 0..ROTATIONS {
+            let found = self.reseal(Kind::Receiver, Which::Old).await? + self.reseal(Kind::Source, Which::Old).await?;
+            if found == 0 {
+                break;
+            }
+            changed += found;
+        }
+        Ok(changed)
     }
 
     /// Encrypts secrets that were stored in plain text, before the store had keys, and passwords in URLs of sources.
@@ -113,38 +125,50 @@ impl Store {
             }
             // The type can always be serialised to JSON.
             let hidden = JsonText(serde_json::to_value(&definition).unwrap_or_default().to_string());
-            let sealed = JsonText(self.sealed(&name, &opened)?.exposed());
+            let sealed = self.sealed(&name, &opened)?;
+            let stored = JsonText(sealed.exposed());
             // A source whose settings or secrets were changed after they were read stays as it is.
             let text = format!(
                 "UPDATE {table} SET spec = ?, secrets = ? WHERE id = ? AND spec = ? AND secrets IS NOT DISTINCT FROM ?"
             );
             let before = (spec, secrets);
-            let changed: usize =
-                transact!(self, (text, id, hidden, sealed, before), |c, (text, id, hidden, sealed, before), run| {
+            let changed: usize = transact!(
+                self,
+                (text, id, hidden, stored.clone(), before),
+                |c, (text, id, hidden, stored, before), run| {
                     run!(
                         sql(text)
                             .bind::<Document, _>(hidden)
-                            .bind::<Document, _>(sealed)
+                            .bind::<Document, _>(stored)
                             .bind::<BigInt, _>(id)
                             .bind::<Document, _>(before.0)
                             .bind::<Nullable<Document>, _>(before.1)
                             .execute(c)
                     )
-                })?;
+                }
+            )?;
+            if changed > 0 && !self.are_current(&sealed) {
+                self.replace_sealed(&Owner { kind: Kind::Source, id, name }, &opened, stored).await?;
+            }
             count += changed;
         }
         Ok(count)
     }
 
+    /// Encrypts secrets with the current key, and returns the number of changed objects.
     async fn reseal(&self, kind: Kind, which: Which) -> Result<usize, StoreError> {
         let table = table_of(kind);
         let text = format!("SELECT id, name, secrets FROM {table} WHERE secrets IS NOT NULL");
         let rows: Vec<SealedRow> =
             read!(self, primary, |c| sql(text).rows::<(BigInt, Nullable<Text>, Document)>().load(c))?;
-        let mut count = 0;
+        let mut changed = 0;
         for SealedRow { id, name, secrets } in rows {
             let (name, stored) = (owner(kind, &name.unwrap_or_default()), Secrets::read(&secrets.0));
-            if which == Which::Plain && stored.0.values().all(|secret| is_sealed(secret.expose_secret())) {
+            let is_done = match which {
+                Which::Old => self.are_current(&stored),
+                Which::Plain => stored.0.values().all(|secret| is_sealed(secret.expose_secret())),
+            };
+            if is_done {
                 continue;
             }
             let opened = self.opened(&name, stored.clone());
@@ -159,29 +183,62 @@ impl Store {
                     kind.as_str()
                 )));
             }
-            let sealed = JsonText(self.sealed(&name, &opened)?.exposed());
-            // A secret that was changed after it was read is not updated: the change that stored it checks afterwards
-            // that it is encrypted with the current key.
-            transact!(self, (id, sealed, secrets), |c, (id, sealed, before), run| {
+            self.replace_sealed(&Owner { kind, id, name }, &opened, secrets).await?;
+            changed += 1;
+        }
+        Ok(changed)
+    }
+
+    /// Replaces the stored secrets `before` of an object with `secrets`, sealed with the current key, and returns the
+    /// stored text. Secrets that were changed in the meantime stay as they are: the change that stored them checks
+    /// afterwards that they are sealed with the current key, as this function does. The rotation of the keys may have
+    /// read the table before the secrets were committed, and removes the old keys at its end.
+    pub(super) async fn replace_sealed(
+        &self,
+        owner: &Owner,
+        secrets: &Secrets,
+        mut before: JsonText,
+    ) -> Result<JsonText, StoreError> {
+        let table = table_of(owner.kind);
+        for _ in 0..ROTATIONS {
+            let sealed = self.sealed(&owner.name, secrets)?;
+            let after = JsonText(sealed.exposed());
+            transact!(self, (owner.id, after.clone(), before), |c, (id, after, before), run| {
                 run!(
                     sql(format!("UPDATE {table} SET secrets = ? WHERE id = ? AND secrets = ?"))
-                        .bind::<Document, _>(sealed)
+                        .bind::<Document, _>(after)
                         .bind::<BigInt, _>(id)
                         .bind::<Document, _>(before)
                         .execute(c)
                 )
             })?;
-            count += 1;
+            before = after;
+            if self.are_current(&sealed) {
+                break;
+            }
         }
-        Ok(count)
+        Ok(before)
     }
+}
+
+/// The maximum number of rotations of the keys during one change of secrets.
+const ROTATIONS: usize = 10;
+
+/// An object with secrets.
+pub(super) struct Owner {
+    /// The kind of the object.
+    pub kind: Kind,
+    /// The id of the object.
+    pub id: i64,
+    /// The name that binds secrets to the object, see [`owner`].
+    pub name: String,
 }
 
 /// The secrets to encrypt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Which {
-    /// All secrets, with the current key.
-    All,
+    /// The secrets of objects that have at least one secret that is not sealed with the current key.
+    Old,
     /// The secrets of objects that have at least one secret in plain text.
     Plain,
 }

@@ -134,7 +134,11 @@ impl Job {
                 let _ = fs::remove_file(&places.pointer);
             })?;
         } else {
-            self.fetch(wanted, &Source { url, size: metadata.size }, &places.part)?;
+            self.fetch(
+                wanted,
+                &Source { url, size: metadata.size, has_sha256: places.etag.len() == SHA256_DIGITS },
+                &places.part,
+            )?;
             self.check(&places.part, &places, wanted.name)?;
             fs::rename(&places.part, &places.blob).map_err(|error| self.disk(&error))?;
             durable::sync_entry(&places.blob);
@@ -188,8 +192,9 @@ impl Job {
         let name = wanted.name;
         let mut file = OpenOptions::new().create(true).append(true).open(part).map_err(|e| self.disk(&e))?;
         let mut start = file.metadata().map_err(|e| self.disk(&e))?.len();
-        if start >= source.size {
-            // The partial file of an earlier attempt is too long, or complete but not checked, so it is discarded.
+        if start >= source.size || !source.has_sha256 {
+            // The partial file of an earlier attempt is too long, complete but not checked, or cannot be checked later,
+            // so it is discarded.
             file.set_len(0).map_err(|e| self.disk(&e))?;
             start = 0;
         }
@@ -231,6 +236,8 @@ impl Job {
 struct Source {
     url: String,
     size: u64,
+    /// Whether the Hub states the SHA-256 of the file.
+    has_sha256: bool,
 }
 
 /// Links the blob into the snapshot by a relative path, as the Hub's own tools do. The link replaces a file or link

@@ -21,7 +21,8 @@ pub struct Row {
     /// The name; `None` for silences, which have none.
     pub name: Option<String>,
     spec: JsonText,
-    secrets: Option<JsonText>,
+    /// The secrets as they are stored.
+    pub secrets: Option<JsonText>,
     /// Whether the object comes from the configuration.
     pub provisioned: bool,
     /// Increases with each change of the object.
@@ -36,16 +37,6 @@ impl Row {
         serde_json::from_str(&self.spec.0).unwrap_or_default()
     }
 
-    /// The secrets as they are stored.
-    pub fn secrets(&self) -> Secrets {
-        self.secrets.as_ref().map(|text| Secrets::read(&text.0)).unwrap_or_default()
-    }
-
-    /// Replaces the secrets.
-    pub fn set_secrets(&mut self, secrets: Option<JsonText>) {
-        self.secrets = secrets;
-    }
-
     /// The object without its secrets, for comparisons.
     pub fn draft(self) -> Draft {
         Draft { spec: self.spec(), name: self.name, secrets: Secrets::default() }
@@ -57,7 +48,7 @@ impl Row {
         let spec = serde_json::from_str(&self.spec.0)
             .inspect_err(|error| tracing::warn!(kind, id, name = self.name, %error, "row skipped: unreadable"))
             .ok()?;
-        let secrets = self.secrets();
+        let secrets = self.secrets.map(|text| Secrets::read(&text.0)).unwrap_or_default();
         let stored = Stored {
             id,
             version: self.version,
