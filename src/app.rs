@@ -164,7 +164,7 @@ fn key_file(path: &Path) -> PathBuf {
         PathBuf::from(name)
     };
     let key = beside(path.to_owned());
-    if path.is_symlink() && !key.exists() { beside(lock::resolved(path)) } else { key }
+    if path.is_symlink() && key.symlink_metadata().is_err() { beside(lock::resolved(path)) } else { key }
 }
 
 /// The path of the key file; `None` when secrets are not encrypted.

@@ -18,6 +18,8 @@ const PREFIX: &str = "sentistream-";
 const SUFFIX: &str = ".db";
 /// The end of the name of an incomplete backup.
 const PART: &str = ".part";
+/// The end of the name of the lock file of an incomplete backup, after [`PART`].
+const LOCK: &str = ".lock";
 /// The free space that a backup leaves for the server, in bytes.
 const RESERVE: u64 = 64 << 20;
 /// The mode of the folder: only the owner has access.
@@ -263,12 +265,15 @@ impl Backups {
     fn remove_parts(&self) -> Result<(), BackupsError> {
         for entry in self.entries()? {
             let name = entry.file_name().into_string().unwrap_or_default();
-            if name.strip_suffix(PART).is_some_and(is_name) {
-                match sqlite::remove_incomplete(&entry.path()) {
-                    Ok(_) => {}
-                    Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                    Err(e) => return Err(self.unusable(&entry.path(), e)),
-                }
+            let part = name.strip_suffix(LOCK).unwrap_or(&name);
+            if !part.strip_suffix(PART).is_some_and(is_name) {
+                continue;
+            }
+            match sqlite::remove_incomplete(&self.path(part)) {
+                Ok(_) => {}
+                // The file of another user stays. It does not prevent a backup, which has another name.
+                Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {}
+                Err(e) => return Err(self.unusable(&entry.path(), e)),
             }
         }
         Ok(())

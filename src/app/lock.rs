@@ -29,15 +29,24 @@ fn lock_path(database: &Path) -> PathBuf {
     path.into()
 }
 
+/// The maximum number of symbolic links that are followed, as in Linux.
+const LINKS: usize = 40;
+
 /// The path of a database without symbolic links, also if the database does not exist yet.
 pub fn resolved(database: &Path) -> PathBuf {
-    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let target = std::fs::read_link(database).map(|target| folder.join(target));
-    let target = target.unwrap_or_else(|_| database.to_owned());
-    target.canonicalize().unwrap_or_else(|_| match (target.parent().map(Path::canonicalize), target.file_name()) {
-        (Some(Ok(folder)), Some(name)) => folder.join(name),
-        _ => target,
-    })
+    let mut path = database.to_owned();
+    for _ in 0..LINKS {
+        let Ok(target) = std::fs::read_link(&path) else { break };
+        path = folder_of(&path).join(target);
+    }
+    match (folder_of(&path).canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path,
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The exclusive right to serve from an embedded database; released when it is dropped or the process exits.

@@ -119,13 +119,15 @@ async fn erase(services: &Services, author: &Author, source: Option<Source>) -> 
 /// Removes the copies of the author's stored posts from the stream. This runs before the posts are deleted: a command
 /// that was interrupted afterwards finds only the remaining posts when it is repeated.
 async fn forget_copies(services: &Services, source: &Source, author: &Author) -> anyhow::Result<()> {
-    let mut after = i64::MIN;
+    let mut last = None;
     loop {
-        let page = services.store.posts_of(source, author, after).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = last.id;
+        let page = services.store.posts_of(source, author, last.as_ref()).await?;
         let ids: Vec<PostId> = page.iter().filter_map(|post| PostId::parse(&post.post_id).ok()).collect();
         services.stream.forget_posts(&ids, &ids).await?;
+        last = page.into_iter().next_back();
+        if last.is_none() {
+            return Ok(());
+        }
     }
 }
 

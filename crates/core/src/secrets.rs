@@ -7,10 +7,9 @@
 mod file;
 
 use std::fs::{self, TryLockError};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use arc_swap::{ArcSwap, Guard};
 use base64::Engine as _;
@@ -114,14 +113,28 @@ impl Key {
 pub struct Vault {
     path: Arc<Path>,
     keys: Arc<ArcSwap<Keys>>,
-    /// The modification time of the last version of the key file that was logged as not readable.
-    logged: Arc<Mutex<Option<SystemTime>>>,
+    /// The last version of the key file that was logged as not readable.
+    logged: Arc<Mutex<Option<FileVersion>>>,
 }
 
-/// The keys of a file, and its modification time.
+/// The keys of a file, and the version of the file.
 struct Keys {
-    modified: Option<SystemTime>,
+    version: Option<FileVersion>,
     list: Vec<Key>,
+}
+
+/// Distinguishes the versions of a file. Two versions can have the same modification time, but a replaced file has
+/// another inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileVersion {
+    modified: (i64, i64),
+    inode: (u64, u64),
+}
+
+impl FileVersion {
+    fn of(file: &fs::Metadata) -> Self {
+        Self { modified: (file.mtime(), file.mtime_nsec()), inode: (file.dev(), file.ino()) }
+    }
 }
 
 impl Keys {
@@ -143,7 +156,7 @@ impl Keys {
         if list.is_empty() {
             return Err(SecretsError::Empty { path: path.to_owned() });
         }
-        Ok(Self { modified: metadata.modified().ok(), list })
+        Ok(Self { version: Some(FileVersion::of(&metadata)), list })
     }
 
     fn first(&self) -> Option<&Key> {
@@ -169,16 +182,16 @@ impl Vault {
 
     /// The current keys of the file. While the file cannot be read, the previous keys are returned.
     fn current(&self) -> Guard<Arc<Keys>> {
-        let modified = fs::metadata(&self.path).and_then(|file| file.modified()).ok();
-        if modified.is_some() && modified != self.keys.load().modified {
+        let version = fs::metadata(&self.path).ok().map(|file| FileVersion::of(&file));
+        if version.is_some() && version != self.keys.load().version {
             match Keys::read(&self.path) {
                 Ok(keys) => self.keys.store(Arc::new(keys)),
                 Err(error) => {
                     // Each use of a secret reads the file again, so each change is logged only once.
                     let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-                    if *logged != modified {
+                    if *logged != version {
                         tracing::error!(%error, "changed key file not readable, using the previous keys");
-                        *logged = modified;
+                        *logged = version;
                     }
                 }
             }
@@ -324,8 +337,12 @@ mod tests {
     fn rotation_opens_old_secrets_until_their_key_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.key");
-        let before = Vault::open_or_create(&path).unwrap().seal(&"hunter2".into(), "a").unwrap();
+        let vault = Vault::open_or_create(&path).unwrap();
+        let before = vault.seal(&"hunter2".into(), "a").unwrap();
+        let modified = fs::metadata(&path).unwrap().modified().unwrap();
         let rotation = Vault::begin_rotation(&path).unwrap();
+        fs::OpenOptions::new().append(true).open(&path).unwrap().set_modified(modified).unwrap();
+        assert!(!vault.is_current(&before), "the new key is found also if the modification time is the same");
         assert!(matches!(Vault::begin_rotation(&path), Err(SecretsError::Locked { .. })), "a rotation is in progress");
         let both = Vault::open(&path).unwrap();
         let after = both.seal(&"hunter2".into(), "a").unwrap();
@@ -373,7 +390,7 @@ mod tests {
         tracing::subscriber::with_default(logger, || {
             for change in 1..=2 {
                 fs::write(&path, "short\n").unwrap();
-                let modified = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(change);
+                let modified = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(change);
                 fs::OpenOptions::new().append(true).open(&path).unwrap().set_modified(modified).unwrap();
                 for _ in 0..3 {
                     vault.seal(&"hunter2".into(), "a").unwrap();

@@ -38,22 +38,30 @@ pub fn create(path: &Path) -> io::Result<()> {
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     let old = fs::metadata(path)?;
     let mut new = path.as_os_str().to_owned();
-    new.push(".new");
+    new.push(".rotation");
     let new = PathBuf::from(new);
     // A process that was killed may have left the file, which contains keys.
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    let written = write_like(&new, text, &old).and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    written?;
+    fs::File::open(folder_of(path))?.sync_all()
+}
+
+/// Writes a new file that is accessible to the same users as a file with the metadata `old`.
+fn write_like(new: &Path, text: &str, old: &fs::Metadata) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(new)?;
     file.write_all(text.as_bytes())?;
     let group = Some(old.gid());
     if fchown(&file, Some(old.uid()), group).or_else(|_| fchown(&file, None, group)).is_ok() {
         file.set_permissions(old.permissions())?;
     }
-    file.sync_all()?;
-    fs::rename(new, path)?;
-    fs::File::open(folder_of(path))?.sync_all()
+    file.sync_all()
 }
 
 /// The folder of a file.

@@ -61,14 +61,16 @@ pub fn back_up(from: &Path, to: &Path) -> Result<u64, BackupError> {
     if to.exists() {
         return Err(BackupError::Exists(to.to_owned()));
     }
-    let mut part = to.as_os_str().to_owned();
-    part.push(".part");
-    let part = PathBuf::from(part);
-    let file = claim(&part)?;
+    let part = with_suffix(to, ".part");
+    let failed = |e: io::Error| BackupError::Copy { path: part.clone(), reason: e.into() };
+    let _claim = claim(&part).map_err(failed)?.ok_or_else(|| BackupError::Busy(part.clone()))?;
+    remove(&part).map_err(failed)?;
+    // Only the owner may read posts and encrypted secrets. SQLite writes into the empty file and keeps its mode.
+    let file = File::options().create_new(true).write(true).mode(OWNER_ONLY).open(&part).map_err(failed)?;
     let copied = copy(from, &part).and_then(|()| check(&part)).and_then(|()| keep(&file, &part, to));
-    if copied.is_err() && is_at(&file, &part).unwrap_or_default() {
-        // An incomplete copy is useless, so it is removed.
-        let _ = fs::remove_file(&part);
+    if copied.is_err() {
+        // An incomplete copy is useless. An error is ignored, because the next copy with this name removes the file.
+        let _ = remove(&part);
     }
     copied
 }
@@ -77,41 +79,52 @@ pub fn back_up(from: &Path, to: &Path) -> Result<u64, BackupError> {
 /// writing stays.
 ///
 /// # Errors
-/// When the file does not exist, or cannot be locked or removed.
+/// When the file cannot be locked or removed.
 pub fn remove_incomplete(part: &Path) -> io::Result<bool> {
-    let is_file = fs::symlink_metadata(part)?.is_file();
-    // A link, or a file of another user that cannot be opened, is not an incomplete copy of this program.
-    let Some(file) = is_file.then(|| File::open(part).ok()).flatten() else {
-        return fs::remove_file(part).map(|()| true);
-    };
-    match file.try_lock() {
-        Ok(()) if is_at(&file, part)? => fs::remove_file(part).map(|()| true),
-        Ok(()) | Err(TryLockError::WouldBlock) => Ok(false),
+    match claim(part)? {
+        Some(_claim) => remove(part),
+        None => Ok(false),
+    }
+}
+
+/// The right to write an incomplete copy. It is a lock on a file beside the copy: on NFS, a lock on the copy would
+/// conflict with the locks of SQLite.
+struct Claim {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // An error is ignored, because a lock file without a lock is harmless.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Claims an incomplete copy; `None` while another process has it.
+fn claim(part: &Path) -> io::Result<Option<Claim>> {
+    let path = with_suffix(part, ".lock");
+    let lock = File::options().create(true).write(true).truncate(false).mode(OWNER_ONLY).open(&path)?;
+    match lock.try_lock() {
+        // Another process may have removed the lock file before it was locked.
+        Ok(()) if is_at(&lock, &path)? => Ok(Some(Claim { path, _lock: lock })),
+        Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
-/// Creates the file of an incomplete copy and locks it, so that no other process writes or removes it. The file of a
-/// process that was killed is replaced.
-fn claim(part: &Path) -> Result<File, BackupError> {
-    let failed = |e: io::Error| BackupError::Copy { path: part.to_owned(), reason: e.into() };
-    match remove_incomplete(part) {
-        Ok(true) => {}
-        Ok(false) => return Err(BackupError::Busy(part.to_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(error)),
-    }
-    // Only the owner may read posts and encrypted secrets. SQLite writes into the empty file and keeps its mode.
-    let file = match File::options().create_new(true).write(true).mode(OWNER_ONLY).open(part) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(BackupError::Busy(part.to_owned())),
-        Err(error) => return Err(failed(error)),
-    };
-    match file.try_lock() {
-        // Another process may have removed the file before it was locked.
-        Ok(()) if is_at(&file, part).map_err(failed)? => Ok(file),
-        Ok(()) | Err(TryLockError::WouldBlock) => Err(BackupError::Busy(part.to_owned())),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Removes a file, and returns whether it existed.
+fn remove(path: &Path) -> io::Result<bool> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -187,11 +200,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (from, to, part) =
             (database(folder.path()), folder.path().join("copy.db"), folder.path().join("copy.db.part"));
-        let other = claim(&part).unwrap();
+        fs::write(&part, "half a database").unwrap();
+        let other = claim(&part).unwrap().unwrap();
         assert!(matches!(back_up(&from, &to), Err(BackupError::Busy(_))));
         assert!(!remove_incomplete(&part).unwrap() && part.exists() && !to.exists());
         drop(other);
-        assert!(remove_incomplete(&part).unwrap() && !part.exists());
+        assert!(remove_incomplete(&part).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the database is left");
     }
 
     #[test]

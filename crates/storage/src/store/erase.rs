@@ -6,9 +6,9 @@ use diesel::sql_types::{BigInt, Text};
 use super::alerts::without_author;
 use super::backend::{Backend, read, transact};
 use super::settle::RemovedPost;
-use super::sql::{Document, JsonText, sql};
+use super::sql::{At, Document, Instant, JsonText, sql};
 use super::{Store, StoreError};
-use sentistream_core::domain::{Author, Source};
+use sentistream_core::domain::{Author, Source, Timestamp};
 
 /// The maximum number of alerts that one step searches for citations.
 const STEP: i64 = 100;
@@ -24,10 +24,10 @@ pub struct Erased {
 }
 
 /// A post of an author.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+#[derive(Clone, Debug, Queryable)]
 pub struct PostOf {
-    /// The id of the row.
-    pub id: i64,
+    id: i64,
+    created_at: At,
     /// The id of the post.
     pub post_id: String,
 }
@@ -54,19 +54,26 @@ impl Store {
         Ok(names.iter().filter_map(|name| Source::parse(name).ok()).collect())
     }
 
-    /// The next posts of the author on the source, at most 500, after the one with the row id `after`.
+    /// The next posts of the author on the source, at most 500, by `created_at`, after the post `last`.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn posts_of(&self, source: &Source, author: &Author, after: i64) -> Result<Vec<PostOf>, StoreError> {
-        const NEXT: &str = "SELECT id, post_id FROM social_media_posts WHERE author = ? AND source = ? AND id > ? \
-                            ORDER BY id LIMIT 500";
+    pub async fn posts_of(
+        &self,
+        source: &Source,
+        author: &Author,
+        last: Option<&PostOf>,
+    ) -> Result<Vec<PostOf>, StoreError> {
+        const NEXT: &str = "SELECT id, created_at, post_id FROM social_media_posts WHERE author = ? AND source = ? \
+                            AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT 500";
+        let (created_at, id) = last.map_or((At(Timestamp::MIN), i64::MIN), |last| (last.created_at, last.id));
         let query = || {
             sql(NEXT)
                 .bind::<Text, _>(author.as_str())
                 .bind::<Text, _>(source.as_str())
-                .bind::<BigInt, _>(after)
-                .rows::<(BigInt, Text)>()
+                .bind::<Instant, _>(created_at)
+                .bind::<BigInt, _>(id)
+                .rows::<(BigInt, Instant, Text)>()
         };
         read!(self, primary, |c| query().load(c))
     }

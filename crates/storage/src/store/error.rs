@@ -28,8 +28,8 @@ impl From<DieselError> for StoreError {
     }
 }
 
-/// Messages of Postgres for data that it cannot store: SQLSTATE class 22, and rows that are too large for an index
-/// (54000). Diesel provides the message of an error, but not its SQLSTATE.
+/// Parts of the messages of Postgres about data that it cannot store: SQLSTATE class 22, and index rows or `tsvector`
+/// texts that are too large (54000). Diesel provides the message of an error, but not its SQLSTATE.
 const DATA_ERRORS: [&str; 10] = [
     "has no equivalent in encoding",
     "invalid byte sequence for encoding",

@@ -78,11 +78,11 @@ impl Store {
         for _ in 0..ROTATIONS {
             let found = self.reseal(Kind::Receiver, Which::Old).await? + self.reseal(Kind::Source, Which::Old).await?;
             if found == 0 {
-                break;
+                return Ok(changed);
             }
             changed += found;
         }
-        Ok(changed)
+        Err(StoreError::Failed("secrets changed while they were encrypted: run the command again".to_owned()))
     }
 
     /// Encrypts secrets that were stored in plain text, before the store had keys, and passwords in URLs of sources.
