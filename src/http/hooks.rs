@@ -31,7 +31,8 @@ const MAX_SIGNED_INLINE: usize = 64 * 1024;
 #[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({"accepted": 1, "filtered": 0, "rejected": ["item 2: text: found no value"]}))]
 pub struct Received {
-    /// The number of posts that are durable in the stream and will be analysed.
+    /// The number of posts that were appended to the stream. Workers may skip some of them, for example posts that match
+    /// no topic.
     accepted: usize,
     /// The number of items without text.
     filtered: u64,

@@ -39,7 +39,8 @@ pub trait Sender: Send + Sync {
 /// The outcome of one attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// The HTTP status, the SMTP code, or the exit code of a command; `None` without an answer.
+    /// The HTTP status, the SMTP code, or the exit code of a command; `None` without an answer, or if a signal
+    /// ended the command.
     pub status: Option<i32>,
     /// The beginning of the answer; `None` without an answer.
     pub answer: Option<String>,

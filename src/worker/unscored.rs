@@ -146,22 +146,23 @@ impl Unscored {
                 known => known.iter().map(|lang| Some(lang.as_str())).collect(),
             },
         };
-        let mut analysed = 0;
+        let (mut progress, mut processed) = (Progress::Done, 0);
         for lang in languages {
-            let (progress, posts) = self.analyse_language(target, lang).await?;
-            analysed += posts;
+            let (end, posts) = self.analyse_language(target, lang).await?;
+            processed += posts;
+            progress = end;
             if progress == Progress::Interrupted {
-                return Ok(progress);
+                break;
             }
         }
-        if let Target::Route(route) = target {
+        if let (Target::Route(route), Progress::Done) = (target, progress) {
             route.caught_up();
         }
-        if analysed > 0 {
+        if processed > 0 {
             self.worker.cache.clear().await;
-            tracing::info!(posts = analysed, "stored posts without a sentiment were analysed");
+            tracing::info!(posts = processed, "unscored posts processed");
         }
-        Ok(Progress::Done)
+        Ok(progress)
     }
 
     async fn analyse_language(&self, target: &Target, lang: Option<&str>) -> Result<(Progress, usize), StoreError> {

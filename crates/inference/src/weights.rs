@@ -210,9 +210,9 @@ pub fn indexed(json: &[u8]) -> Result<Vec<String>, LoadError> {
     let index: Index = serde_json::from_slice(json).map_err(|e| e.to_string())?;
     let names: BTreeSet<String> = index.weight_map.into_values().collect();
     match names.iter().find(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
-        Some(name) => {
-            Err(LoadError::Files(format!("the index names `{name}`, which is not a file in the same folder")))
-        }
+        Some(name) => Err(LoadError::Files(format!(
+            "the index names `{name}`, which is not a plain file name; download the index again"
+        ))),
         None if names.is_empty() => {
             Err(LoadError::Files("the index names no weight files; download it again".to_owned()))
         }

@@ -115,7 +115,7 @@ mod tests {
     use crate::Opening;
 
     #[tokio::test]
-    async fn unacknowledged_batch_is_returned_by_the_next_opening() {
+    async fn unacknowledged_batch_is_returned_again_after_reopening() {
         let line = |id: usize| format!("{{\"post_id\": \"{id}\", \"source\": \"x\", \"content\": \"text\"}}\n");
         let text: String = (0..CHUNK + 10).map(line).collect::<String>() + "nonsense\n";
         let input = Box::new(std::io::Cursor::new(text.into_bytes()));

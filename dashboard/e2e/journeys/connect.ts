@@ -63,7 +63,7 @@ export interface Connection {
   values?: Readonly<Record<string, string>>;
   /** The values of the fields under "More settings", by label. */
   more?: Readonly<Record<string, string>>;
-  /** A text of the first post. */
+  /** A part of the first post's text, or a pattern for it. */
   text: string | RegExp;
 }
 

@@ -6813,14 +6813,20 @@ export interface components {
          *     }
          */
         Appended: {
-            /** @description The number of posts that are durable in the stream and will be analysed. */
+            /**
+             * @description The number of posts that were appended to the stream. Workers may skip some of them, for example posts that match
+             *     no topic.
+             */
             accepted: number;
             /** @description The invalid posts. */
             rejected: components["schemas"]["Rejected"][];
         };
         /** @description One attempt to deliver a message. */
         Attempt: {
-            /** @description The first 500 characters of the answer; null if there was none. */
+            /**
+             * @description The first 500 characters of the answer; null without an answer, or if the mail server rejected the message (see
+             *     `error`).
+             */
             answer?: string | null;
             /**
              * Format: date-time
@@ -8777,7 +8783,7 @@ export interface components {
             /** Format: date-time */
             startsAt: string;
         };
-        /** @description The posts that a query would match. */
+        /** @description The result of trying a query on the newest posts. */
         Preview: {
             /** @description The newest matching posts. */
             examples: components["schemas"]["PostView"][];
@@ -8919,7 +8925,10 @@ export interface components {
          *     }
          */
         Received: {
-            /** @description The number of posts that are durable in the stream and will be analysed. */
+            /**
+             * @description The number of posts that were appended to the stream. Workers may skip some of them, for example posts that match
+             *     no topic.
+             */
             accepted: number;
             /**
              * Format: int64

@@ -104,6 +104,6 @@ export default function BacktestChart({
 /** The baseline of a rule: posts in a usual window, or the share in the period before. */
 function usualRow(kind: RuleDraft["kind"], baseline: number) {
   return kind === "shift"
-    ? { key: "baseline", name: "Share before", value: percent(baseline * 100) }
+    ? { key: "baseline", name: "Share in the baseline period", value: percent(baseline * 100) }
     : { key: "baseline", name: "Usual", value: `${score(baseline)} posts` };
 }

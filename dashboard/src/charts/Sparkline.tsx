@@ -14,7 +14,10 @@ export function Sparkline({
 }: {
   values: readonly (number | null)[];
   color: string;
-  /** The minimum length of the value axis, in the unit of the values. If unset, the axis includes zero. */
+  /**
+   * The minimum range of the value axis, in the unit of the values. If it is set, the axis fits the values and may
+   * start above zero. If it is unset, the axis includes zero.
+   */
   span?: number | undefined;
   /** Classes that set the height. */
   className?: string;

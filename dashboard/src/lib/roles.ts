@@ -34,7 +34,7 @@ export function roleName(role: Role): string {
 
 /** Who may use a scope, as part of a sentence. */
 export const WHO_MAY: Readonly<Record<Scope, string>> = {
-  read: "viewers",
+  read: "people with an account",
   write: "editors and administrators",
   respond: "analysts, editors and administrators",
   edit: "editors and administrators",

@@ -145,7 +145,7 @@ function analyzeAnswer(body: unknown): Analysis | { results: Analysis[] } {
   return explain ? { ...whole, explanation: { words: wordsOf(text, whole) } } : whole;
 }
 
-/** Leaves out one word at a time, as the server does. */
+/** The influence of each word: the decrease of the confidence without the word's first occurrence. */
 function wordsOf(text: string, { label, confidence }: Analysis) {
   return [...text.matchAll(/\S+/g)].map((match) => {
     const start = Array.from(text.slice(0, match.index)).length;

@@ -27,7 +27,8 @@ const MAX_ID_CHARS: usize = 256;
 #[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({"accepted": 2, "rejected": [{"index": 1, "post_id": "demo-2", "error": "content: must not be blank"}]}))]
 pub struct Appended {
-    /// The number of posts that are durable in the stream and will be analysed.
+    /// The number of posts that were appended to the stream. Workers may skip some of them, for example posts that match
+    /// no topic.
     accepted: usize,
     /// The invalid posts.
     rejected: Vec<Rejected>,

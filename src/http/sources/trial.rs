@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn error_with_advice_gets_no_second_advice() {
+    fn advice_to_check_the_settings_is_not_repeated() {
         let verdict = |error| Delivered { error: Some(error), ..Delivered::default() }.verdict().1;
         let mailbox =
             "imap.example cannot open the mailbox \"x\" (no such mailbox): check mailbox; existing mailboxes: a";

@@ -48,7 +48,7 @@ fn default_examples() -> usize {
     10
 }
 
-/// The posts that a query would match.
+/// The result of trying a query on the newest posts.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Preview {
     /// The number of posts that were searched.

@@ -76,7 +76,7 @@ impl Sent {
     }
 }
 
-/// A feed that is sending.
+/// A running task that sends posts to the API.
 pub struct Feed {
     stop: CancellationToken,
     task: JoinHandle<Sent>,

@@ -81,8 +81,8 @@ pub enum InvalidName {
     Text,
     /// The audit log uses this name for clients without an account or a token.
     #[error(
-        "is reserved for the audit log, as are local, anonymous, unknown, first start, command line, configuration, \
-         and names that start with jwt: or sign-in; choose another name"
+        "is reserved for the audit log; choose another name (reserved: `local`, `anonymous`, `unknown`, `first start`, \
+         `command line`, `configuration`, `jwt:…`, `sign-in…`)"
     )]
     Reserved,
 }

@@ -190,7 +190,9 @@ impl Packer<'_> {
         let bias = self.weights.values(&format!("{hidden}.bias"))?;
         let width = bias.len();
         if !width.is_multiple_of(LANES) {
-            return Err(LoadError::Files(format!("{hidden}: the width {width} is not a multiple of {LANES}")));
+            return Err(LoadError::Files(format!(
+                "{hidden}: the width {width} is not a multiple of {LANES}: train the exit with such a width"
+            )));
         }
         let hidden = self.raw(&hidden, self.dim, width)?;
         let stored = self.raw(&classes, width, spec.outputs() + 1)?;

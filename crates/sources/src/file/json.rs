@@ -43,7 +43,7 @@ pub fn is_formatted(text: &[u8]) -> bool {
 /// Reads values one by one, independently of line breaks.
 #[derive(Default)]
 pub struct Json {
-    /// Whether the position is inside of an array.
+    /// Whether the position is inside an array.
     is_inside: bool,
     has_read: bool,
 }

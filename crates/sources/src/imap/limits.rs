@@ -14,7 +14,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The maximum size of a literal in bytes, which is also the number of bytes that are read of a mail.
+/// The maximum size of a literal in bytes. At most this many bytes of each mail are read.
 pub const MAX_LITERAL: u32 = 128 * 1024;
 /// The maximum size of a response without its literals, in bytes. For responses to `SEARCH`, [`MAX_SEARCH`] applies.
 const MAX_RESPONSE: usize = 256 * 1024;

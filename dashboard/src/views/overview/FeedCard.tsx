@@ -16,7 +16,7 @@ import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { postsQuery } from "../posts/usePosts";
 
 const CARD = "h-[36rem] overflow-hidden xl:sticky xl:top-[65px] xl:h-[calc(100dvh-81px)]";
-/** The number of posts shown for a past range. */
+/** The maximum number of posts shown for a past range. */
 const TOP = 30;
 
 /** The live feed, or the top posts of a range that has ended. */

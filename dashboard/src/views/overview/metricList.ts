@@ -13,7 +13,7 @@ export interface Metric {
   exact: string;
   change: Change | null;
   spark: (number | null)[];
-  /** The minimum length of the sparkline's value axis, in the unit of the values. If unset, the axis includes zero. */
+  /** The minimum range of the sparkline's value axis, in the unit of the values. If unset, the axis includes zero. */
   sparkSpan?: number;
   /** The search for the posts behind the figure. */
   search: Search;

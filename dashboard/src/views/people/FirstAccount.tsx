@@ -28,7 +28,7 @@ export function FirstAccount() {
     <Card title="People">
       <div className="flex max-w-md flex-col gap-4 text-sm">
         <p>
-          This server has no accounts. Create your own account first. It becomes an administrator and can
+          This server has no accounts. Create your own account first. You become an administrator and can
           invite colleagues.
         </p>
         <p className="text-quiet">After that, everyone must sign in, even on this computer.</p>

@@ -125,7 +125,8 @@ pub struct Attempt {
     pub elapsed_ms: i64,
     /// The HTTP status, the SMTP code, or the exit code of a command; null if there was no answer.
     pub status: Option<i32>,
-    /// The first 500 characters of the answer; null if there was none.
+    /// The first 500 characters of the answer; null without an answer, or if the mail server rejected the message (see
+    /// `error`).
     pub answer: Option<String>,
     /// Why the attempt failed; null if the receiver accepted the message.
     pub error: Option<String>,

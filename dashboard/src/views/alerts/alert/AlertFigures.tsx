@@ -113,7 +113,7 @@ function usualOf(alert: AlertDetail, { baseline, usual, pValue, emotions, total 
   if (kind === "shift" && baseline !== null) {
     const sure = pValue === null ? "" : `, p ${pValue < 0.0001 ? "< 0.0001" : pValue.toPrecision(2)}`;
     return {
-      title: "Share before",
+      title: "Share in the baseline period",
       value: percent(baseline * 100),
       note: `in the period before the window${sure}`,
     };

@@ -8,7 +8,11 @@ type Dates = "months" | "days_of_month" | "years";
 
 const FIELDS = [
   { name: "months", label: "Months", hint: "For example december, or may:august" },
-  { name: "days_of_month", label: "Days of the month", hint: "For example 24:26, or -1 for the last day" },
+  {
+    name: "days_of_month",
+    label: "Days of the month",
+    hint: "For example 24:26 for the 24th to the 26th, or -1 for the last day",
+  },
   { name: "years", label: "Years", hint: "For example 2026, or 2026:2028" },
 ] as const satisfies readonly { name: Dates; label: string; hint: string }[];
 

@@ -42,7 +42,7 @@ export function MuteTimings() {
       ) : !timings ? (
         <SkeletonRows rows={2} />
       ) : timings.length === 0 ? (
-        <EmptyState title="No quiet hours">
+        <EmptyState title="No mute timings">
           <p>
             A mute timing defines quiet hours, such as nights and weekends. Routes that use it wait until the
             quiet hours end.

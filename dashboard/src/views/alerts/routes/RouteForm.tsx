@@ -127,7 +127,7 @@ export function RouteForm({ before, receivers, routes, onDone }: RouteFormProps)
         {text("groupBy", "group_by", "Group by", "Labels, for example alertname, source")}
       </div>
       {span("groupWait", "group_wait", "First message after", ["0s", "30s", "1min", "5min"])}
-      {span("groupInterval", "group_interval", "Updates every", ["1min", "5min", "15min"])}
+      {span("groupInterval", "group_interval", "Updates at most every", ["1min", "5min", "15min"])}
       {span("repeatInterval", "repeat_interval", "Reminder every", ["1h", "4h", "12h", "1d"])}
       <TimingChoice
         legend="Quiet hours: send nothing during"

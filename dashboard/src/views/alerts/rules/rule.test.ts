@@ -49,7 +49,7 @@ describe("rule draft", () => {
     expect(ruleOf(draftOf({ ...rule, ...kept }))).toMatchObject(kept);
   });
 
-  it("fields of other kinds are left out", () => {
+  it("request omits fields of other rule kinds", () => {
     const shift: Rule = {
       ...rule,
       kind: "shift",

@@ -94,7 +94,8 @@ pub fn discord(message: &Message, texts: &Texts) -> Value {
     json!({"content": content, "embeds": embeds, "allowed_mentions": {"parse": []}})
 }
 
-/// The payload of Telegram's `sendMessage` (<https://core.telegram.org/bots/api#sendmessage>).
+/// The payload of Telegram's `sendMessage` (<https://core.telegram.org/bots/api#sendmessage>), without the chat and the
+/// thread.
 pub fn telegram(message: &Message, texts: &Texts) -> Value {
     let heading = format!("<b>{}</b>", escape_cut(&texts.title, TELEGRAM_TITLE));
     let mut parts = vec![heading];
