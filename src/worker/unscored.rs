@@ -171,21 +171,25 @@ impl Unscored {
             lang: lang.map(str::to_owned),
             ..PostFilter::default()
         };
-        let (mut start, mut analysed) = (Start::Offset(0), 0);
+        let (mut start, mut processed) = (Start::Offset(0), 0);
         loop {
             let page = self.worker.store.posts(&filter, start, STEP).await?;
             let mut posts = page.items;
             if matches!(target, Target::Main) {
                 posts.retain(|post| self.worker.routes.of(post.lang.as_deref()).is_none());
             }
-            analysed += posts.len();
-            if self.analyse(target, posts).await? == Progress::Interrupted || self.shutdown.is_stopping() {
-                return Ok((Progress::Interrupted, analysed));
+            let size = posts.len();
+            if self.analyse(target, posts).await? == Progress::Interrupted {
+                return Ok((Progress::Interrupted, processed));
             }
-            let Some(next) = page.next else { return Ok((Progress::Done, analysed)) };
+            processed += size;
+            if self.shutdown.is_stopping() {
+                return Ok((Progress::Interrupted, processed));
+            }
+            let Some(next) = page.next else { return Ok((Progress::Done, processed)) };
             start = Start::After(next);
             if self.leases.acquire(LEASE).await?.is_none() {
-                return Ok((Progress::Interrupted, analysed));
+                return Ok((Progress::Interrupted, processed));
             }
         }
     }
