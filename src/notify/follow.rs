@@ -6,6 +6,7 @@ use super::group::{Group, Member, Moment, Notified};
 use super::message::Composer;
 use super::setup::{OUTDATED, Setup};
 use super::{NotifyOptions, NotifyServices};
+use crate::domain::Timestamp;
 use crate::domain::alert::{Instance, Transition};
 use crate::domain::notify::inhibit::AFTERMATH;
 use crate::domain::notify::{DeliveryState, Inhibition, Managed, Receiver};
@@ -78,8 +79,10 @@ impl Follower {
             let firing = store.firing_instances().await?;
             self.reassign(&mut groups, &firing);
         }
-        // Acknowledgements are read before transitions. Otherwise an alert that is resolved in between would count as
-        // not acknowledged.
+        // Acknowledgements are read after the time, so that no alert is repeated that was acknowledged before its
+        // repetition was due, and before transitions. Otherwise an alert that is resolved in between would count as not
+        // acknowledged.
+        let now = self.services.clock.now();
         let acknowledged = if groups.is_empty() { BTreeSet::new() } else { store.acknowledged_alerts().await? };
         let transitions = store.transitions_after(self.cursor, STEP).await?;
         for transition in &transitions {
@@ -91,7 +94,7 @@ impl Follower {
         // fired.
         let is_complete = transitions.len() < usize::try_from(STEP).unwrap_or(usize::MAX);
         if is_complete && !groups.is_empty() {
-            commit.deliveries = self.flush(&mut groups, &acknowledged).await?;
+            commit.deliveries = self.flush(&mut groups, &acknowledged, now).await?;
         }
         groups.retain(|_, group| !group.is_over());
         for (key, group) in &groups {
@@ -158,8 +161,8 @@ impl Follower {
         &self,
         groups: &mut BTreeMap<String, Group>,
         acknowledged: &BTreeSet<i64>,
+        now: Timestamp,
     ) -> Result<Vec<NewDelivery>, StoreError> {
-        let now = self.services.clock.now();
         let outcomes = self.services.store.group_outcomes().await?;
         let inhibition = self.inhibition().await?;
         let suppressed = |labels: &_| self.setup.is_silenced(labels, now) || inhibition.covers(labels);

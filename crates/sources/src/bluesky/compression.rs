@@ -50,7 +50,7 @@ pub enum InflateError {
     NoDictionary,
     /// The event was compressed with another dictionary.
     #[error(
-        "the frame needs zstd dictionary {needed}, but the file in `zstd_dictionary` is dictionary {present}: download the \
+        "the frame needs the zstd dictionary {needed}, and `zstd_dictionary` has {present}: download the \
          dictionary of the host, as docs/sources.md describes, or remove the setting"
     )]
     OtherDictionary { needed: u32, present: u32 },
@@ -216,7 +216,7 @@ mod tests {
         let at = other.windows(1).position(|byte| byte == [77]).unwrap();
         other[at] = 78;
         let error = inflater.inflate(&other).unwrap_err().to_string();
-        assert!(error.contains("needs zstd dictionary 78") && error.contains("is dictionary 77"), "{error}");
+        assert!(error.contains("needs the zstd dictionary 78") && error.contains("has 77"), "{error}");
         for frame in [&b""[..], b"{}", &FRAME[..40], &[FRAME, b"more"].concat(), &repeating(1)[..8]] {
             assert!(matches!(inflater.inflate(frame), Err(InflateError::Damaged { .. })), "{frame:?}");
         }
